@@ -91,7 +91,6 @@ CREATE TABLE "TaskStep" (
 CREATE TABLE "AgentDecision" (
     "id" TEXT NOT NULL,
     "taskId" TEXT NOT NULL,
-    "seq" INTEGER NOT NULL,
     "decisionType" TEXT NOT NULL,
     "reasoning" TEXT NOT NULL,
     "action" JSONB NOT NULL,
@@ -240,7 +239,7 @@ CREATE INDEX "AgentTask_held" ON "AgentTask"("agentId", "id") WHERE (status = 'q
 CREATE INDEX "TaskDependency_dependsOnId_idx" ON "TaskDependency"("dependsOnId");
 
 -- CreateIndex
-CREATE INDEX "AgentDecision_taskId_seq_idx" ON "AgentDecision"("taskId", "seq");
+CREATE INDEX "AgentDecision_taskId_createdAt_id_idx" ON "AgentDecision"("taskId", "createdAt", "id");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "ApprovalRequest_taskId_key" ON "ApprovalRequest"("taskId");

@@ -1,0 +1,46 @@
+import type { AutonomyLevel } from '#agents/define.ts'
+import { release } from '../tasks/release.ts'
+import type { AgentOptions } from '../tasks/schema.ts'
+import type { World } from '../world.ts'
+import { ensureAgent } from './get.ts'
+import type { AgentRow } from './schema.ts'
+
+/** Fields left out stay; `config` is replaced whole. */
+export type AgentUpdate = {
+  name?: string
+  autonomyLevel?: AutonomyLevel
+  isEnabled?: boolean
+  config?: AgentOptions
+  allowedSkills?: string[] | null
+  systemPrompt?: string | null
+}
+
+/** Changes the org's settings for an agent type. Disabling holds its queued tasks back, enabling lets them go. Problem: `not_found`. */
+export async function updateAgent(world: World, orgId: string, agentType: string, update: AgentUpdate): Promise<AgentRow> {
+  const { id, isEnabled } = await ensureAgent(world, orgId, agentType)
+  const { allowedSkills, ...fields } = update
+  const skills = allowedSkills === undefined ? {} : { allowedSkills: allowedSkills ?? [], inheritSkills: allowedSkills === null }
+  await world.db.agentConfig.update({
+    where: { id },
+    data: { ...fields, config: fields.config as never, ...skills, updatedAt: world.clock.now() },
+  })
+  if (update.isEnabled === false) await world.sql.run(HOLD, [id])
+  if (update.isEnabled === true && !isEnabled) await releaseHeld(world, id)
+  return ensureAgent(world, orgId, agentType)
+}
+
+async function releaseHeld(world: World, agentId: string) {
+  const held = await world.sql.run<{ id: string }>(HELD, [agentId])
+  await release(world, { ids: held.map((row) => row.id) })
+}
+
+/** Out of the claim's way; the claim itself looks at `isEnabled`, so that no task slips through that was created meanwhile. */
+const HOLD = {
+  name: 'hold_tasks',
+  text: `UPDATE "AgentTask" SET "ready" = false, "dueAt" = NULL WHERE "agentId" = $1 AND "status" = 'queued' AND "dueAt" IS NOT NULL`,
+}
+
+const HELD = {
+  name: 'held_tasks',
+  text: `SELECT "id" FROM "AgentTask" WHERE "agentId" = $1 AND "status" = 'queued' AND "dueAt" IS NULL`,
+}

@@ -1,0 +1,25 @@
+import { release } from '../tasks/release.ts'
+import type { World } from '../world.ts'
+import { EXPIRE } from './sql.ts'
+
+const MOST = 500
+
+/**
+ * Ends the approvals that nobody decided in time (all of them, or those named): their tasks fail, nothing runs. Answers when the next
+ * one is due, null when none waits.
+ */
+export async function expire(world: World, ids: string[] | null = null): Promise<Date | null> {
+  for (;;) {
+    const moved = await world.sql.run<{ taskId: string; hasDependents: boolean }>(EXPIRE, [ids, MOST, world.clock.now()])
+    const dependedOn = moved.filter((task) => task.hasDependents).map((task) => task.taskId)
+    if (dependedOn.length > 0) await release(world, { dependentsOf: dependedOn })
+    if (moved.length < MOST) break
+  }
+  const [next] = await world.sql.run<{ expiresAt: Date | null }>(NEXT_EXPIRY, [])
+  return next?.expiresAt ?? null
+}
+
+const NEXT_EXPIRY = {
+  name: 'next_expiry',
+  text: `SELECT min("expiresAt") AS "expiresAt" FROM "ApprovalRequest" WHERE "status" = 'pending'`,
+}

@@ -1,0 +1,37 @@
+import { notFound, Problem } from '../problem.ts'
+import type { Sql, World } from '../world.ts'
+import { release } from './release.ts'
+import { CANCEL } from './sql.ts'
+
+type Cancelled = { id: string; hasDependents: boolean }
+
+/**
+ * Cancels a task with everything below it and the approvals that wait. Calls in flight are aborted on whatever host they run, and no
+ * step starts after it. Problems: `not_found`; `not_cancellable` when the task is over.
+ */
+export async function cancelTask(world: World, orgId: string, id: string, reason?: string): Promise<void> {
+  const message = reason ? `Cancelled: ${reason}` : 'Cancelled'
+  const cancelled = await world.sql.transaction((sql) => cancelTree(world, sql, orgId, id, message))
+  if (cancelled.length === 0) throw await missingOrOver(world, orgId, id)
+  const dependedOn = cancelled.filter((task) => task.hasDependents).map((task) => task.id)
+  if (dependedOn.length > 0) await release(world, { dependentsOf: dependedOn })
+}
+
+/** Level by level, each with a fresh look: once a parent is cancelled it makes no more children, so none can be missed. */
+async function cancelTree(world: World, sql: Sql, orgId: string, id: string, message: string) {
+  const all: Cancelled[] = []
+  let level = await sql.run<Cancelled>(CANCEL, [[id], [], orgId, world.clock.now(), message])
+  while (level.length > 0) {
+    all.push(...level)
+    const parents = level.map((task) => task.id)
+    level = await sql.run<Cancelled>(CANCEL, [[], parents, orgId, world.clock.now(), `${message} (with its parent)`])
+  }
+  return all
+}
+
+async function missingOrOver(world: World, orgId: string, id: string) {
+  const [task] = await world.sql.run<{ status: string }>(STATUS_OF, [id, orgId])
+  return task ? new Problem('not_cancellable', `The task ${id} is ${task.status} and cannot be cancelled.`) : notFound('task', id)
+}
+
+const STATUS_OF = { name: 'status_of', text: 'SELECT "status" FROM "AgentTask" WHERE "id" = $1 AND "orgId" = $2' }

@@ -1,0 +1,28 @@
+import { randomUUID } from 'node:crypto'
+import type { World } from '../world.ts'
+import type { AgentOptions, HeldTask, Step, StepRecord } from './schema.ts'
+import { CLAIM } from './sql.ts'
+
+type Row = Omit<HeldTask, 'agent' | 'approval' | 'steps'> & {
+  autonomyLevel: HeldTask['agent']['autonomyLevel']
+  config: AgentOptions
+  allowedSkills: string[]
+  inheritSkills: boolean
+  systemPrompt: string | null
+  approval: { id: string; steps: Step[] } | null
+  steps: StepRecord[] | null
+}
+
+/**
+ * Takes up to `slots` tasks of these agents that are due, best first: by priority, then age. A claim is a start: from now on the
+ * tasks are this worker's, under a lease with a token, until it writes their end or the lease runs out. One round trip.
+ */
+export async function claim(world: World, agentTypes: readonly string[], slots: number): Promise<HeldTask[]> {
+  const now = world.clock.now()
+  const leaseEnd = new Date(now.getTime() + world.settings.leaseMs)
+  const rows = await world.sql.run<Row>(CLAIM, [agentTypes, slots, now, randomUUID(), leaseEnd])
+  return rows.map(({ autonomyLevel, config, allowedSkills, inheritSkills, systemPrompt, steps, ...task }) => {
+    const agent = { autonomyLevel, config, systemPrompt, allowedSkills: inheritSkills ? null : allowedSkills }
+    return { ...task, agent, steps: steps ?? [] } as HeldTask
+  })
+}

@@ -1,0 +1,180 @@
+import cuid from '@bugsnag/cuid'
+import type { Json, JsonObject } from '#skills/define.ts'
+import { ensureAgents } from '../agents/get.ts'
+import { type Toolbox, toolsOf } from '../tools.ts'
+import { type Tool, ToolError, type ToolResult, type World } from '../world.ts'
+import { complete } from './complete.ts'
+import { type Stop, Stopped, TaskFailed, TimedOut, TryAgain, within } from './failure.ts'
+import type { RunningTask, Step } from './schema.ts'
+import { actionHash, inputErrors, resolveReferences } from './steps.ts'
+import { decide, type Notes, write } from './write.ts'
+
+/**
+ * Runs the steps that were approved (or the plan's own, on autopilot), in order, each at most once: no model speaks here. A step with
+ * a result is never run again; one that started and left none is run again only if its tool is idempotent.
+ * Throws TaskFailed (`outcome_unknown`, `skill_failed`, `skill_not_allowed`, `timeout`, `plan_invalid`) or TryAgain.
+ */
+export async function execute(world: World, task: RunningTask, notes: Notes, stop: Stop): Promise<void> {
+  const steps = task.approval?.steps ?? task.plan.steps
+  const hash = actionHash(steps)
+  if (hash !== task.actionHash)
+    throw new TaskFailed('plan_invalid', `the steps hash to ${hash}, not to ${task.actionHash}: they are not what was decided on`)
+  const { tools } = await toolsOf(world, task.orgId, task.agentType, task.agent)
+  const records = new Map(task.steps.map((record) => [record.index, record]))
+  const outputs = new Map<number, Json>()
+  for (const step of steps) {
+    const record = records.get(step.index)
+    if (record?.status === 'done') {
+      outputs.set(step.index, record.output)
+      continue
+    }
+    stop.soon.throwIfAborted()
+    if (await parkUntilDue(world, task, notes, step)) return
+    const tool = allowedTool(tools, step)
+    if (record?.status === 'started' && !tool.idempotent) {
+      throw new TaskFailed(
+        'outcome_unknown',
+        `step ${step.index} (${step.tool}) was started and left no result, and its tool cannot be asked twice: look whether it happened`,
+      )
+    }
+    outputs.set(step.index, await runStep(world, task, notes, step, tool, outputs, stop))
+  }
+  await complete(world, task, notes, outputsInOrder(steps, outputs))
+}
+
+/** A step with `notBefore` in the future gives the lease back until then. */
+async function parkUntilDue(world: World, task: RunningTask, notes: Notes, step: Step) {
+  const dueAt = step.notBefore ? new Date(step.notBefore) : null
+  if (!dueAt || dueAt <= world.clock.now()) return false
+  notes.trace.push({ type: 'waiting', message: `Step ${step.index} (${step.tool}) waits until ${dueAt.toISOString()}` })
+  await write(world, task, notes, { status: 'running', nextAttemptAt: dueAt, attempts: 0 })
+  world.queue.ring(task.agentType, task.priority, { delaySeconds: (dueAt.getTime() - world.clock.now().getTime()) / 1000 })
+  return true
+}
+
+function allowedTool(tools: Toolbox, step: Step): Tool {
+  const tool = tools.get(step.tool)
+  if (!tool?.sideEffects)
+    throw new TaskFailed(
+      'skill_not_allowed',
+      `step ${step.index}: the agent may not use ${step.tool} any more, or it does not answer`,
+    )
+  return tool
+}
+
+async function runStep(
+  world: World,
+  task: RunningTask,
+  notes: Notes,
+  step: Step,
+  tool: Tool,
+  outputs: ReadonlyMap<number, Json>,
+  stop: Stop,
+) {
+  const input = literalInput(step, tool, outputs)
+  if (!tool.transactional) {
+    notes.steps.push({ index: step.index, tool: step.tool, input, status: 'started' })
+    notes.trace.push({
+      type: 'step_started',
+      message: `Step ${step.index} (${step.tool}) started: ${step.why}`,
+      data: { step: step.index, tool: step.tool },
+    })
+    await write(world, task, notes) // the start: from here on nobody can say that nothing happened
+  }
+  const startedAt = performance.now()
+  const result = await callTool(world, task, notes, step, tool, input, stop)
+  await noteResult(world, task, notes, step, tool, input, result, Math.round(performance.now() - startedAt))
+  return result.output
+}
+
+function literalInput(step: Step, tool: Tool, outputs: ReadonlyMap<number, Json>): JsonObject {
+  let input: JsonObject
+  try {
+    input = resolveReferences(step.input, outputs)
+  } catch (error) {
+    throw new TaskFailed('skill_failed', `step ${step.index} (${step.tool}): ${(error as Error).message}`)
+  }
+  const [wrong] = inputErrors(tool, input)
+  if (wrong) throw new TaskFailed('skill_failed', `step ${step.index} (${step.tool}): input${wrong.path}: ${wrong.message}`)
+  return input
+}
+
+async function callTool(
+  world: World,
+  task: RunningTask,
+  notes: Notes,
+  step: Step,
+  tool: Tool,
+  input: JsonObject,
+  stop: Stop,
+): Promise<ToolResult> {
+  const { orgId, id: taskId, agentType } = task
+  const context = { orgId, taskId, agentType, idempotencyKey: `${taskId}:${step.index}`, now: world.clock.now() }
+  try {
+    if (tool.transactional) return await tool.call(input, { ...context, signal: stop.now })
+    return await within(world.settings.toolTimeoutMs, stop.now, (signal) => tool.call(input, { ...context, signal }))
+  } catch (error) {
+    if (error instanceof Stopped) throw error
+    throw failureOf(step, tool, error as Error, notes, input)
+  }
+}
+
+/** What a tool's failure means for the task; what certainly had no effect is noted, so that it may be tried again. */
+function failureOf(step: Step, tool: Tool, error: Error, notes: Notes, input: JsonObject): TaskFailed | TryAgain {
+  const message = `step ${step.index} (${step.tool}): ${error.message}`
+  const timedOut = error instanceof TimedOut
+  if (!timedOut && !(error instanceof ToolError)) return new TaskFailed('skill_failed', message) // it ran and refused
+  const unknown = timedOut || error.outcome === 'unknown'
+  if (unknown && !tool.idempotent)
+    return new TaskFailed('outcome_unknown', `${message}; its tool cannot be asked twice: look whether it happened`)
+  if (!timedOut && !error.retryable) return new TaskFailed('skill_failed', message)
+  if (!unknown)
+    notes.steps.push({ index: step.index, tool: step.tool, input, status: 'retry', error: { message: error.message } })
+  return new TryAgain(timedOut ? 'timeout' : 'skill_failed', message, timedOut ? undefined : error.retryAfterMs)
+}
+
+async function noteResult(
+  world: World,
+  task: RunningTask,
+  notes: Notes,
+  step: Step,
+  tool: Tool,
+  input: JsonObject,
+  result: ToolResult,
+  ms: number,
+) {
+  const { output, deliveries = [], tasks = [] } = result
+  const { index } = step
+  if (tasks.length > 0) await checkChildren(world, task, step, tasks)
+  notes.attempts = 1 // the next step begins with attempts of its own
+  notes.steps.push({ index, tool: step.tool, input, status: 'done', output })
+  deliveries.forEach((delivery, nth) => {
+    const idempotencyKey = nth === 0 ? `${task.id}:${index}` : `${task.id}:${index}:${nth}`
+    notes.deliveries.push({ id: cuid(), step: index, idempotencyKey, ...delivery })
+  })
+  for (const child of tasks) notes.children.push({ id: cuid(), ...child })
+  notes.trace.push({
+    type: 'step_done',
+    message: `Step ${index} (${step.tool}) done: ${step.why}`,
+    data: { step: index, tool: step.tool, ms },
+  })
+  decide(notes, {
+    decisionType: tool.name === 'create_task' ? 'delegate' : 'tool_call',
+    reasoning: step.why,
+    action: { tool: step.tool, input, step: index },
+    result: output,
+  })
+}
+
+async function checkChildren(world: World, task: RunningTask, step: Step, tasks: NonNullable<ToolResult['tasks']>) {
+  const types = [...new Set(tasks.map((child) => child.agentType))]
+  const agents = await ensureAgents(world, task.orgId, types)
+  for (const type of types) {
+    const agent = agents.find((one) => one.agentType === type)
+    const wrong = !agent ? `there is no agent ${type}` : agent.isEnabled ? null : `the ${type} agent is disabled`
+    if (wrong) throw new TaskFailed('skill_failed', `step ${step.index} (${step.tool}): ${wrong}`)
+  }
+}
+
+const outputsInOrder = (steps: readonly Step[], outputs: ReadonlyMap<number, Json>) =>
+  steps.map(({ index, tool }) => ({ index, tool, output: outputs.get(index) ?? null }))

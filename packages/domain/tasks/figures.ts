@@ -1,0 +1,38 @@
+import type { TaskFigures } from '#skills/define.ts'
+import type { Sql } from '../world.ts'
+
+type Range = { from: Date; to: Date }
+
+/** The org's tasks created in `[from, to)`, counted by the database in one statement. */
+export async function taskFigures(sql: Sql, orgId: string, range: Range): Promise<TaskFigures> {
+  const [row] = await sql.run<{ figures: TaskFigures }>(FIGURES, [orgId, range.from, range.to])
+  if (!row) throw new Error('an aggregate always answers one row')
+  return row.figures
+}
+
+const FIGURES = {
+  name: 'task_figures',
+  text: `
+WITH mine AS MATERIALIZED (
+  SELECT "id", "agentType", "status", "error"->>'code' AS "code", "tokensIn" + "tokensOut" AS "tokens",
+    extract(epoch FROM "finishedAt" - "createdAt") * 1000 AS "ms"
+  FROM "AgentTask" WHERE "orgId" = $1 AND "createdAt" >= $2::timestamptz AND "createdAt" < $3::timestamptz
+), agents AS (
+  SELECT "agentType", count(*) AS "total", count(*) FILTER (WHERE "status" = 'completed') AS "completed",
+    count(*) FILTER (WHERE "status" = 'failed') AS "failed", percentile_cont(0.5) WITHIN GROUP (ORDER BY "ms") AS "medianMs", sum("tokens") AS "tokens"
+  FROM mine GROUP BY "agentType"
+), asked AS (
+  SELECT a."status", extract(epoch FROM a."decidedAt" - a."createdAt") * 1000 AS "ms" FROM "ApprovalRequest" a
+  WHERE a."orgId" = $1 AND a."createdAt" >= $2::timestamptz AND a."createdAt" < $3::timestamptz
+)
+SELECT jsonb_build_object(
+  'total', (SELECT count(*) FROM mine),
+  'byStatus', (SELECT coalesce(jsonb_object_agg("status", "n"), '{}') FROM (SELECT "status", count(*) AS "n" FROM mine GROUP BY 1) s),
+  'byAgent', (SELECT coalesce(jsonb_agg(to_jsonb(g) ORDER BY "agentType"), '[]') FROM agents g),
+  'failures', (SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY "count" DESC, "code"), '[]')
+    FROM (SELECT coalesce("code", 'unknown') AS "code", count(*) AS "count" FROM mine WHERE "status" = 'failed' GROUP BY 1) f),
+  'approvals', (SELECT jsonb_build_object('pending', count(*) FILTER (WHERE "status" = 'pending'), 'approved', count(*) FILTER (WHERE "status" = 'approved'),
+    'rejected', count(*) FILTER (WHERE "status" = 'rejected'), 'expired', count(*) FILTER (WHERE "status" = 'expired'),
+    'medianWaitMs', percentile_cont(0.5) WITHIN GROUP (ORDER BY "ms")) FROM asked)
+) AS "figures"`,
+}

@@ -1,0 +1,25 @@
+import type { AgentSettings, Plan } from './schema.ts'
+
+export type Gate =
+  | { verdict: 'finish' }
+  | { verdict: 'suggest' }
+  | { verdict: 'act' }
+  | { verdict: 'ask'; escalation: string | null }
+
+export const ESCALATE_BELOW = 0.5
+
+/** What becomes of a plan: contract, section 3. `escalation` says why an agent on autopilot asks. */
+export function gate(agent: AgentSettings, plan: Plan): Gate {
+  if (agent.autonomyLevel === 'manual') return { verdict: 'suggest' }
+  if (plan.steps.length === 0) return { verdict: 'finish' }
+  if (agent.autonomyLevel === 'copilot') return { verdict: 'ask', escalation: null }
+  const escalation = reasonToEscalate(agent, plan)
+  return escalation ? { verdict: 'ask', escalation } : { verdict: 'act' }
+}
+
+function reasonToEscalate(agent: AgentSettings, plan: Plan) {
+  const { escalateBelow = ESCALATE_BELOW, alwaysAsk = [] } = agent.config
+  if (plan.confidence < escalateBelow) return `confidence ${plan.confidence} is under ${escalateBelow}`
+  const tool = plan.steps.find((step) => alwaysAsk.includes(step.tool))?.tool
+  return tool ? `${tool} always asks` : null
+}

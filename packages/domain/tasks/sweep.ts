@@ -1,0 +1,62 @@
+import type { World } from '../world.ts'
+import { release } from './release.ts'
+
+const MOST = 5_000
+
+/**
+ * Mends what a lost signal, a crash or a passed time left behind: marks what has come due, lets go what waits for nothing any more, and
+ * rings for every agent type that has work. Answers when the next task comes due, null when none is foreseen.
+ */
+export async function sweep(world: World): Promise<Date | null> {
+  const now = world.clock.now()
+  await world.sql.run(MARK_DUE, [now, MOST])
+  const held = await world.sql.run<{ id: string }>(FORGOTTEN, [MOST])
+  if (held.length > 0) await release(world, { ids: held.map((row) => row.id) })
+  for (const { agentType, priority } of await world.sql.run<{ agentType: string; priority: number }>(READY_TYPES, [])) {
+    world.queue.ring(agentType, priority)
+  }
+  await world.sql.run(FORGET_KEYS, [now])
+  const [next] = await world.sql.run<{ dueAt: Date | null }>(NEXT_DUE, [])
+  return next?.dueAt ?? null
+}
+
+const MARK_DUE = {
+  name: 'mark_due',
+  text: `
+WITH due AS (
+  SELECT "id" FROM "AgentTask" WHERE NOT "ready" AND "dueAt" <= $1::timestamptz ORDER BY "dueAt" LIMIT $2::int FOR UPDATE SKIP LOCKED
+)
+UPDATE "AgentTask" t SET "ready" = true FROM due WHERE t."id" = due."id"`,
+}
+
+/** Queued tasks of enabled agents that wait although everything that they wait for is over. */
+const FORGOTTEN = {
+  name: 'forgotten',
+  text: `
+SELECT t."id" FROM "AgentConfig" c JOIN "AgentTask" t ON t."agentId" = c."id" AND t."status" = 'queued' AND t."dueAt" IS NULL
+WHERE (c."isEnabled" AND NOT EXISTS (
+  SELECT 1 FROM "TaskDependency" d JOIN "AgentTask" n ON n."id" = d."dependsOnId" WHERE d."taskId" = t."id" AND n."status" <> 'completed'
+)) OR EXISTS (
+  SELECT 1 FROM "TaskDependency" d JOIN "AgentTask" n ON n."id" = d."dependsOnId" WHERE d."taskId" = t."id" AND n."status" IN ('failed', 'cancelled')
+) LIMIT $1::int`,
+}
+
+/** One probe of the claim's index per type, however many tasks wait: a loose index scan. */
+const READY_TYPES = {
+  name: 'ready_types',
+  text: `
+WITH RECURSIVE types AS (
+  (SELECT "agentType", "priority" FROM "AgentTask" WHERE "ready" ORDER BY "agentType", "priority" DESC LIMIT 1)
+  UNION ALL
+  SELECT n."agentType", n."priority" FROM types t, LATERAL (
+    SELECT "agentType", "priority" FROM "AgentTask" WHERE "ready" AND "agentType" > t."agentType" ORDER BY "agentType", "priority" DESC LIMIT 1) n
+)
+SELECT "agentType", "priority" FROM types`,
+}
+
+const NEXT_DUE = {
+  name: 'next_due',
+  text: 'SELECT min("dueAt") AS "dueAt" FROM "AgentTask" WHERE NOT "ready" AND "dueAt" IS NOT NULL',
+}
+
+const FORGET_KEYS = { name: 'forget_keys', text: 'DELETE FROM "IdempotencyKey" WHERE "expiresAt" <= $1::timestamptz' }

@@ -1,0 +1,126 @@
+import type { World } from '../world.ts'
+import { claim } from './claim.ts'
+import { Stopped } from './failure.ts'
+import { runTask } from './run.ts'
+import type { HeldTask } from './schema.ts'
+import { RENEW_LEASES } from './sql.ts'
+
+export type Worker = {
+  /** Offers a signal. True when a free slot takes it; false when all are busy, and somebody else may. */
+  offer(agentType: string): boolean
+  /** Work may be there, of whatever type: after a time without signals. */
+  look(): void
+  /** Aborts the task if it runs here: it was cancelled. */
+  cancelled(taskId: string): void
+  /** How many tasks run here now. */
+  busy(): number
+  /** Takes nothing more; plans are given back at once, steps may finish within `graceMs`. */
+  drain(graceMs: number): Promise<void>
+}
+
+type Active = { task: HeldTask; stop(reason: Stopped): void; leave(): void; done: Promise<void> }
+
+/**
+ * A worker of one process: claims for its free slots when a signal comes, works on what it holds, and renews the leases.
+ * `onFull`: work may be left over that another process should hear of.
+ */
+export function startWorker(
+  world: World,
+  options: { agentTypes: readonly string[]; slots: number; onFull?: () => void },
+): Worker {
+  const { agentTypes, slots } = options
+  const active = new Map<string, Active>()
+  let offered = 0 // signals taken since the last claim began
+  let claiming = false
+  let mayHaveMore = false
+  let draining = false
+
+  async function pump() {
+    if (claiming || draining) return
+    claiming = true
+    try {
+      while (mayHaveMore && active.size < slots && !draining) {
+        const free = slots - active.size
+        mayHaveMore = false
+        offered = 0
+        const tasks = await claim(world, agentTypes, free)
+        for (const task of tasks) start(task)
+        if (tasks.length === free) mayHaveMore = true
+      }
+      if (mayHaveMore) options.onFull?.()
+    } catch (error) {
+      world.log.warn({ error: String(error) }, 'could not claim; trying again in a second')
+      mayHaveMore = true
+      setTimeout(pump, 1_000).unref()
+    } finally {
+      claiming = false
+    }
+  }
+
+  function start(task: HeldTask) {
+    const now = new AbortController()
+    const soon = new AbortController()
+    const stop = (reason: Stopped) => {
+      soon.abort(reason)
+      now.abort(reason)
+    }
+    const leave = () => (task.status === 'planning' ? stop : soon.abort.bind(soon))(new Stopped('drained'))
+    const done = runTask(world, task, { now: now.signal, soon: soon.signal })
+      .catch((error) =>
+        world.log.error({ taskId: task.id, error: String(error?.stack ?? error) }, 'a task was left to its lease'),
+      )
+      .finally(() => {
+        active.delete(task.id)
+        if (mayHaveMore) setImmediate(pump) // slots that become free in one moment are filled by one claim
+      })
+    active.set(task.id, { task, stop, leave, done })
+    if (draining) leave() // it was claimed while the drain began
+  }
+
+  async function renew() {
+    if (active.size === 0) return
+    const held = [...active.values()]
+    const until = new Date(world.clock.now().getTime() + world.settings.leaseMs)
+    try {
+      const tokens = held.map(({ task }) => task.leaseToken)
+      const ids = held.map(({ task }) => task.id)
+      const still = new Set((await world.sql.run<{ id: string }>(RENEW_LEASES, [ids, tokens, until])).map((row) => row.id))
+      for (const { task, stop } of held) if (!still.has(task.id)) stop(new Stopped('lost'))
+    } catch (error) {
+      world.log.warn({ error: String(error) }, 'could not renew the leases')
+    }
+  }
+
+  const heartbeat = setInterval(renew, world.settings.leaseMs / 3)
+  heartbeat.unref()
+
+  function look() {
+    mayHaveMore = true
+    void pump()
+  }
+
+  return {
+    look,
+    busy: () => active.size,
+    offer(agentType) {
+      if (draining || !agentTypes.includes(agentType)) return false
+      mayHaveMore = true
+      if (active.size + offered >= slots) return false
+      offered += 1
+      void pump()
+      return true
+    },
+    cancelled: (taskId) => active.get(taskId)?.stop(new Stopped('cancelled')),
+    async drain(graceMs) {
+      draining = true
+      for (const { leave } of active.values()) leave()
+      const all = Promise.all([...active.values()].map(({ done }) => done))
+      const grace = setTimeout(() => {
+        for (const { stop } of active.values()) stop(new Stopped('drained'))
+      }, graceMs)
+      await all
+      clearTimeout(grace)
+      clearInterval(heartbeat)
+    },
+  }
+}

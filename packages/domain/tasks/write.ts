@@ -1,0 +1,135 @@
+import cuid from '@bugsnag/cuid'
+import type { ChildTaskDraft, DeliveryDraft, Json, JsonObject } from '#skills/define.ts'
+import { toJsonb } from '../json.ts'
+import type { Clock, Sql, World } from '../world.ts'
+import { release } from './release.ts'
+import type { HeldTask, Plan, Step, TaskFailure, TraceDraft } from './schema.ts'
+import { WRITE_CHANGES } from './sql.ts'
+import { isFinal, mayMove, type Status } from './transitions.ts'
+
+/** One write of a worker: the row that WRITE_CHANGES reads. */
+export type Change = {
+  id: string
+  token: string
+  from: Status
+  status: Status
+  keepLease: boolean
+  ready: boolean
+  dueAt: string | null
+  attempts: number | null
+  final: boolean
+  plan: Plan | null
+  output: JsonObject | null
+  error: TaskFailure | null
+  actionHash: string | null
+  tokensIn: number
+  tokensOut: number
+  trace: TraceDraft[]
+  decisions: (DecisionDraft & { id: string })[]
+  steps: StepWrite[]
+  deliveries: (DeliveryDraft & { id: string; step: number; idempotencyKey: string })[]
+  approval: { id: string; proposedAction: { steps: Step[] }; actionHash: string; expiresAt: string } | null
+  children: (ChildTaskDraft & { id: string })[]
+}
+
+export type Written = { won: boolean; hasDependents: boolean }
+
+export type DecisionDraft = {
+  decisionType: 'plan' | 'tool_call' | 'delegate' | 'escalate' | 'complete'
+  reasoning: string
+  action: Json
+  result?: Json
+  confidence?: number
+}
+
+export type StepWrite = {
+  index: number
+  tool: string
+  input: JsonObject
+  status: 'started' | 'done' | 'retry'
+  output?: Json
+  error?: JsonObject
+}
+
+/** The worker's lease ended before its write: it must stop, and another worker goes on. */
+export class LeaseLost extends Error {
+  override name = 'LeaseLost'
+}
+
+/** What a worker knows and has not written yet; everything of one moment goes into one statement. */
+export type Notes = Pick<Change, 'trace' | 'decisions' | 'steps' | 'deliveries' | 'children' | 'tokensIn' | 'tokensOut'> & {
+  attempts: number | null
+}
+
+export const noNotes = (): Notes => ({
+  trace: [],
+  decisions: [],
+  steps: [],
+  deliveries: [],
+  children: [],
+  tokensIn: 0,
+  tokensOut: 0,
+  attempts: null,
+})
+
+export const decide = (notes: Notes, decision: DecisionDraft) => notes.decisions.push({ id: cuid(), ...decision })
+
+type Move = {
+  status: Status
+  plan?: Plan
+  output?: JsonObject
+  error?: TaskFailure
+  actionHash?: string
+  approval?: Change['approval']
+  attempts?: number
+  /** Gives the lease back; the task may be taken up again from then on (an hour ago is fine). Left out and not final: it is kept. */
+  nextAttemptAt?: Date
+}
+
+/** Where the database's half of the batch comes from: `world.batches.write`. */
+export const changeWriter =
+  (sql: Sql, clock: Clock) =>
+  async (changes: Change[]): Promise<Written[]> => {
+    const rows = await sql.run<{ id: string; hasDependents: boolean }>(WRITE_CHANGES, [toJsonb(changes), clock.now()])
+    const won = new Map(rows.map((row) => [row.id, row.hasDependents]))
+    return changes.map(({ id }) => ({ won: won.has(id), hasDependents: won.get(id) ?? false }))
+  }
+
+/**
+ * Writes what was noted, and the move if there is one, under the task's status and token. The notes are empty afterwards.
+ * Throws LeaseLost when the task is not this worker's any more.
+ */
+export async function write(world: World, task: HeldTask, notes: Notes, move: Move = { status: task.status }): Promise<void> {
+  if (!mayMove(task.status, move.status)) throw new Error(`a task cannot go from ${task.status} to ${move.status}`)
+  const now = world.clock.now()
+  const final = isFinal(move.status)
+  const waits = move.status === 'awaiting_approval'
+  const keepLease = !final && !waits && !move.nextAttemptAt
+  const dueAt = keepLease ? new Date(now.getTime() + world.settings.leaseMs) : move.nextAttemptAt
+  const { children } = notes
+  const written = await world.batches.write({
+    id: task.id,
+    token: task.leaseToken,
+    from: task.status,
+    final,
+    keepLease,
+    ready: move.nextAttemptAt !== undefined && move.nextAttemptAt <= now,
+    dueAt: dueAt?.toISOString() ?? null,
+    plan: null,
+    output: null,
+    error: null,
+    actionHash: null,
+    approval: null,
+    ...notes,
+    ...definedOnly(move),
+    status: move.status,
+  })
+  Object.assign(notes, noNotes())
+  if (!written.won) throw new LeaseLost(task.id)
+  for (const child of children) world.queue.ring(child.agentType, child.priority)
+  if (final && written.hasDependents) await release(world, { dependentsOf: [task.id] })
+}
+
+function definedOnly({ nextAttemptAt: _, ...move }: Move): Partial<Change> {
+  return Object.fromEntries(Object.entries(move).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { agentOf } from '#agents/index.ts'
+import { type Skill, SkillError } from '#skills/define.ts'
+import { skills } from '#skills/index.ts'
+import { taskFigures } from './tasks/figures.ts'
+import type { AgentSettings } from './tasks/schema.ts'
+import { type Sql, type Tool, ToolError, type World } from './world.ts'
+
+/** The tools that an agent may use, by name. What is not in it is refused, whatever a prompt, a document or a tool's answer says. */
+export type Toolbox = ReadonlyMap<string, Tool>
+
+/**
+ * The built-in skills and the tools of the services around us, as far as the agent may use them. A service that does not answer is
+ * left out and named in `missing`: the task goes on with what is left.
+ */
+export async function toolsOf(world: World, orgId: string, agentType: string, agent: Pick<AgentSettings, 'allowedSkills'>) {
+  const allowed = agent.allowedSkills ?? agentOf(agentType)?.skills ?? []
+  const builtIn = boxOf(world.builtIn, allowed)
+  if (world.toolSources.length === 0) return { tools: builtIn as Toolbox, missing: [] }
+  const tools = new Map(builtIn)
+  const missing: { source: string; reason: string }[] = []
+  for (const source of world.toolSources) {
+    try {
+      for (const tool of await source.tools(orgId)) if (isAllowed(tool.name, allowed)) tools.set(tool.name, tool)
+    } catch (error) {
+      missing.push({ source: source.name, reason: (error as Error).message })
+    }
+  }
+  return { tools: tools as Toolbox, missing }
+}
+
+/** By name, or an MCP tool by its server: `mcp:<server>.*`. */
+const isAllowed = (name: string, allowed: readonly string[]) =>
+  allowed.includes(name) ||
+  (name.startsWith('mcp:') && allowed.some((entry) => entry.endsWith('.*') && name.startsWith(entry.slice(0, -1))))
+
+// A box is made once for a list of names: planning asks for the same ones thousands of times.
+const boxes = new WeakMap<Toolbox, Map<string, Toolbox>>()
+
+function boxOf(all: Toolbox, allowed: readonly string[]): Toolbox {
+  const known = boxes.get(all) ?? new Map<string, Toolbox>()
+  boxes.set(all, known)
+  const key = allowed.join('\n')
+  const box = known.get(key) ?? new Map(allowed.flatMap((name) => (all.has(name) ? [[name, all.get(name) as Tool]] : [])))
+  if (known.size > 1_000) known.clear() // orgs may list skills as they like
+  known.set(key, box)
+  return box
+}
+
+/** Every built-in skill as a tool; made once for a world. */
+export const builtInTools = (sql: Sql): Toolbox => new Map(skills.map((skill) => [skill.id, toolOf(sql, skill)]))
+
+function toolOf(sql: Sql, skill: Skill): Tool {
+  return {
+    name: skill.id,
+    description: skill.description,
+    inputSchema: z.toJSONSchema(skill.input, { io: 'input' }),
+    sideEffects: skill.sideEffects,
+    idempotent: true,
+    transactional: skill.sideEffects,
+    objection(input) {
+      const parsed = skill.input.safeParse(input)
+      return parsed.success ? null : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
+    },
+    async call(input, { orgId, taskId, agentType, signal, now }) {
+      const context = {
+        orgId,
+        taskId,
+        agentType,
+        signal,
+        now,
+        taskFigures: (range: { from: Date; to: Date }) => taskFigures(sql, orgId, range),
+      }
+      const parsed = skill.input.safeParse(input)
+      if (!parsed.success) throw new ToolError(z.prettifyError(parsed.error), { retryable: false, outcome: 'none' })
+      try {
+        if (skill.sideEffects) return skill.effect(parsed.data, context) as never
+        return { output: (await skill.run(parsed.data, context)) as never }
+      } catch (error) {
+        if (error instanceof SkillError) throw new ToolError(error.message, { retryable: false, outcome: 'none' })
+        throw error
+      }
+    },
+  }
+}

@@ -1,0 +1,159 @@
+import type { Situation } from '#agents/define.ts'
+import type { PrismaClient } from '#prisma/client/client.ts'
+import type { ChildTaskDraft, DeliveryDraft, Json, JsonObject } from '#skills/define.ts'
+import type { Batch } from './batch.ts'
+import type { Inserted, NewTask } from './tasks/create.ts'
+import type { Change, Written } from './tasks/write.ts'
+
+/** Everything that a verb needs, passed as its first argument: the ports, and the database, which is no port (every host runs Postgres). */
+export type World = {
+  /** Ordinary queries. */
+  db: PrismaClient
+  /** The hot paths: prepared statements over the same connections. */
+  sql: Sql
+  queue: Queue
+  model: Model
+  /** The built-in skills as tools, by name. */
+  builtIn: ReadonlyMap<string, Tool>
+  /** Tools beside them: the services around us. */
+  toolSources: readonly ToolSource[]
+  /** Tells readers of a task's trace that it grew, and workers that a task was cancelled. */
+  news: News
+  clock: Clock
+  log: Log
+  settings: Settings
+  /** Writes of one moment share one statement and one commit. */
+  batches: { create: Batch<NewTask, Inserted>; write: Batch<Change, Written> }
+}
+
+export type Statement = { name: string; text: string }
+
+export type Sql = {
+  /** Runs a prepared statement. Rejects with the driver's error; a deadlock or a serialization failure is tried again first. */
+  run<Row>(statement: Statement, values: unknown[]): Promise<Row[]>
+  /** Runs `work` in one transaction on one connection; a throw rolls back. A deadlock starts it again: it must be safe to repeat. */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+}
+
+export type Queue = {
+  /** Says "agent type X has work": wakes one worker, now or after the delay. It may be lost: the sweep rings again. Never throws. */
+  ring(agentType: string, priority: number, options?: { delaySeconds?: number }): void
+}
+
+export type News = {
+  /** Calls `heard` when the task's trace has grown; ends when the returned function is called. May miss: readers also poll. */
+  onTrace(taskId: string, heard: () => void): () => void
+}
+
+export type Clock = { now(): Date }
+
+/** Structured log lines; the first argument holds ids, never prompts, keys or personal data. */
+export type Log = Record<'debug' | 'info' | 'warn' | 'error', (fields: Record<string, unknown>, message: string) => void>
+
+export type Settings = {
+  version: string
+  /** How long an approval waits for a person, unless the agent's own settings say otherwise. */
+  approvalTimeoutHours: number
+  /** A lease is renewed at a third of this; a worker that is silent for longer has lost its tasks. */
+  leaseMs: number
+  /** The first pause before a retry; doubled each time, with jitter, up to `retryCapMs`. */
+  retryBaseMs: number
+  retryCapMs: number
+  /** How long one call of the model or of a tool may take. */
+  modelTimeoutMs: number
+  toolTimeoutMs: number
+}
+
+export type JsonSchema = { [key: string]: unknown }
+
+export type ModelMessage = { role: 'system' | 'user' | 'assistant'; content: string }
+export type Usage = { tokensIn: number; tokensOut: number }
+
+export type ModelRequest = {
+  messages: ModelMessage[]
+  /** What the builtin model decides on; models that read ignore it. */
+  situation?: Situation & { agentType: string; skillId: string | null }
+  signal: AbortSignal
+}
+
+/** A language model. */
+export type Model = {
+  /** As people see it: `ollama llama2`, `builtin (rules, no model)`. */
+  name: string
+  /** It decides by rule, in this process and in no time: it needs no prompt, and nothing waits for it. */
+  instant?: boolean
+  /** One answer that should follow the schema (the caller checks). Rejects with a ModelError, or with the signal's reason. */
+  generate(request: ModelRequest & { schema: JsonSchema }): Promise<{ answer: string; usage: Usage }>
+  /** The answer as it is written. Never throws: failure is the last event. */
+  stream(request: ModelRequest): AsyncIterable<ModelEvent>
+  /** Null when it answers; else what is wrong, in a line. */
+  check(signal: AbortSignal): Promise<string | null>
+}
+
+export type ModelEvent =
+  | { type: 'text'; text: string }
+  | { type: 'done'; usage: Usage }
+  | { type: 'failed'; error: ModelError }
+  | { type: 'aborted' }
+
+/** The model gave no answer. `retryable`: trying again later may help. */
+export class ModelError extends Error {
+  override name = 'ModelError'
+  readonly retryable: boolean
+  readonly retryAfterMs: number | undefined
+
+  constructor(message: string, options: { retryable: boolean; retryAfterMs?: number }) {
+    super(message)
+    this.retryable = options.retryable
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+/** A skill, or a tool of a service around us, as the planner and the executor see it. */
+export type Tool = {
+  name: string
+  description: string
+  inputSchema: JsonSchema
+  sideEffects: boolean
+  /** Honours the key `taskId:index`: a second call with it has no second effect. */
+  idempotent: boolean
+  /** What the schema cannot say (start before end): what is wrong with a literal input, null when nothing is. */
+  objection?(input: JsonObject): string | null
+  /** Its effect is what it returns, written with the step's result: it starts, runs and ends in one transaction. */
+  transactional: boolean
+  /** Rejects with a ToolError, or with the signal's reason. */
+  call(input: JsonObject, context: ToolContext): Promise<ToolResult>
+}
+
+export type ToolContext = {
+  orgId: string
+  taskId: string
+  agentType: string
+  idempotencyKey: string
+  signal: AbortSignal
+  now: Date
+}
+export type ToolResult = { output: Json; deliveries?: DeliveryDraft[]; tasks?: ChildTaskDraft[] }
+
+export type ToolSource = {
+  name: string
+  tools(orgId: string): Promise<readonly Tool[]>
+}
+
+/**
+ * A tool did not do its work. `outcome`: whether it certainly had no effect, or nobody knows.
+ * What is no ToolError counts as a plain failure: the tool ran and refused.
+ */
+export class ToolError extends Error {
+  override name = 'ToolError'
+  readonly retryable: boolean
+  readonly outcome: 'none' | 'unknown'
+  readonly retryAfterMs: number | undefined
+
+  constructor(message: string, options: { retryable: boolean; outcome: 'none' | 'unknown'; retryAfterMs?: number }) {
+    super(message)
+    this.retryable = options.retryable
+    this.outcome = options.outcome
+    this.retryAfterMs = options.retryAfterMs
+  }
+}

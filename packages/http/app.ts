@@ -1,0 +1,23 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Health } from '#domain/health.ts'
+import type { World } from '#domain/world.ts'
+import { type Api, refuseTheRest } from './endpoint.ts'
+import { agentRoutes } from './routes/agents.ts'
+import { approvalRoutes } from './routes/approvals.ts'
+import { docsRoutes } from './routes/docs.ts'
+import { healthRoute } from './routes/health.ts'
+import { outboxRoutes } from './routes/outbox.ts'
+import { taskRoutes } from './routes/tasks.ts'
+
+/** The whole API over a world: any host that speaks Request and Response serves it. */
+export function createApi(world: World, options: { auth: 'off' | 'keys'; health: Health }): OpenAPIHono {
+  const api: Api = { app: new OpenAPIHono(), world, auth: options.auth }
+  healthRoute(api, options.health)
+  agentRoutes(api)
+  taskRoutes(api)
+  approvalRoutes(api)
+  outboxRoutes(api)
+  docsRoutes(api)
+  refuseTheRest(api)
+  return api.app
+}

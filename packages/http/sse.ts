@@ -1,0 +1,46 @@
+import type { Context } from 'hono'
+import { streamSSE } from 'hono/streaming'
+import { invalid } from '#domain/problem.ts'
+import type { Log } from '#domain/world.ts'
+
+const HEARTBEAT_MS = 15_000
+
+export type ServerEvent = { id: string; event: string; data: unknown }
+
+/** The number after which a reader goes on; 0, the whole, without the header. Problem: `validation_failed`. */
+export function lastEventId(c: Context): number {
+  const header = c.req.header('last-event-id')
+  if (header === undefined || header === '') return 0
+  if (!/^\d{1,9}$/.test(header)) throw invalid('Last-Event-ID', 'must be the id of an event of this stream')
+  return Number(header)
+}
+
+/**
+ * Sends events as they come, with a comment every 15 s as a heartbeat. `events` is asked for its first event before the answer begins, so
+ * that what is wrong with the request is still an ordinary problem. After that a failure ends the stream: the reader resumes.
+ */
+export async function sendEvents(
+  c: Context,
+  log: Log,
+  events: (signal: AbortSignal) => AsyncGenerator<ServerEvent>,
+): Promise<Response> {
+  const left = new AbortController()
+  const source = events(left.signal)
+  const first = await source.next()
+  return streamSSE(c, async (stream) => {
+    stream.onAbort(() => left.abort())
+    const heartbeat = setInterval(() => void stream.write(': still here\n\n'), HEARTBEAT_MS)
+    try {
+      for (let next = first; !next.done; next = await source.next()) {
+        const { id, event, data } = next.value
+        await stream.writeSSE({ id, event, data: JSON.stringify(data) })
+      }
+    } catch (error) {
+      log.warn({ path: c.req.path, error: String(error) }, 'a stream broke off')
+    } finally {
+      clearInterval(heartbeat)
+      left.abort()
+      await source.return(undefined)
+    }
+  })
+}

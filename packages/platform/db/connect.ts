@@ -1,0 +1,80 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
+import type { Sql, Statement } from '#domain/world.ts'
+import { PrismaClient } from '#prisma/client/client.ts'
+
+const TRIES = 4
+/** deadlock_detected, serialization_failure: the statement did nothing, and may simply be run again. */
+const REPEATABLE = new Set(['40P01', '40001'])
+
+/*
+ * Every statement here is a short one over an index. Plans are kept per connection, and one made while a table was small would scan it
+ * for good: so scans and hash joins are taken only where nothing else is possible. What the plan costs is known: no compiling of it.
+ */
+const SESSION = `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET timezone = 'UTC'`
+
+export type Database = { sql: Sql; prisma: PrismaClient; close(): Promise<void> }
+
+/** The pool that Prisma and the prepared statements share. Connects lazily; `onError` hears of idle connections that broke. */
+export function connect(url: string, options: { connections?: number; onError?: (error: Error) => void } = {}): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.connections ?? 10,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    onConnect: async (client) => void (await client.query(SESSION)),
+  })
+  pool.on('error', (error) => options.onError?.(error))
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) })
+  return {
+    sql: sqlOver(pool),
+    prisma,
+    close: async () => {
+      await prisma.$disconnect()
+      await pool.end()
+    },
+  }
+}
+
+type Queryable = Pick<pg.Pool | pg.PoolClient, 'query'>
+
+const runOn = async <Row>(on: Queryable, { name, text }: Statement, values: unknown[]) =>
+  (await on.query({ name, text, values })).rows as Row[]
+
+const sqlOver = (pool: pg.Pool): Sql => ({
+  run: (statement, values) => repeating(() => runOn(pool, statement, values)),
+  transaction: (work) =>
+    repeating(async () => {
+      const client = await pool.connect()
+      let broken: Error | undefined
+      try {
+        await client.query('BEGIN')
+        const result = await work(sqlWithin(client))
+        await client.query('COMMIT')
+        return result
+      } catch (error) {
+        await client.query('ROLLBACK').catch((reason) => {
+          broken = reason
+        })
+        throw error
+      } finally {
+        client.release(broken)
+      }
+    }),
+})
+
+const sqlWithin = (client: pg.PoolClient): Sql => ({
+  run: (statement, values) => runOn(client, statement, values),
+  transaction: (work) => work(sqlWithin(client)),
+})
+
+async function repeating<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (attempt === TRIES || !REPEATABLE.has((error as { code?: string }).code ?? '')) throw error
+    }
+  }
+}

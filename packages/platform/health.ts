@@ -1,0 +1,34 @@
+import type { Health, State } from '#domain/health.ts'
+import type { Config } from './config.ts'
+import { reachable } from './services/reachable.ts'
+import type { LiveWorld } from './world.ts'
+
+const MODEL_CHECK_LASTS_MS = 10_000 // asking Ollama for its list at every probe would be a load of its own
+
+export function healthOf(
+  world: LiveWorld,
+  config: Pick<Config, 'REDIS_URL' | 'MCP_GATEWAY_URL' | 'SKILLS_URL' | 'KNOWLEDGE_URL' | 'AI_PERSONALITY_URL'>,
+): Health {
+  let model: { at: number; state: Promise<State> } | undefined
+  return {
+    database: async (): Promise<State> => {
+      await world.sql.run({ name: 'health', text: 'SELECT 1' }, [])
+      return 'ok'
+    },
+    redis: () => reachable(config.REDIS_URL),
+    queue: () => (world.listener.connected() ? 'ok' : 'down'),
+    llm: () => {
+      if (!model || Date.now() - model.at > MODEL_CHECK_LASTS_MS) {
+        model = {
+          at: Date.now(),
+          state: world.model.check(AbortSignal.timeout(1_500)).then((wrong): State => (wrong ? 'down' : 'ok')),
+        }
+      }
+      return model.state
+    },
+    mcpGateway: () => reachable(config.MCP_GATEWAY_URL),
+    skills: () => reachable(config.SKILLS_URL),
+    knowledge: () => reachable(config.KNOWLEDGE_URL),
+    personality: () => reachable(config.AI_PERSONALITY_URL),
+  }
+}

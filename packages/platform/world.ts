@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+import { batch } from '#domain/batch.ts'
+import { taskWriter } from '#domain/tasks/create.ts'
+import { changeWriter } from '#domain/tasks/write.ts'
+import { builtInTools } from '#domain/tools.ts'
+import type { Clock, Log, Model, Settings, ToolSource, World } from '#domain/world.ts'
+import type { Config } from './config.ts'
+import { connect, type Database } from './db/connect.ts'
+import { type Listener, listen } from './db/listener.ts'
+import { builtin } from './llm/builtin.ts'
+import { ollama } from './llm/ollama.ts'
+import { type PostgresQueue, postgresQueue, RING_CHANNEL } from './queue/postgres.ts'
+
+export const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+
+export const TRACE_CHANNEL = 'task_trace'
+export const CANCEL_CHANNEL = 'task_cancelled'
+
+const systemClock: Clock = { now: () => new Date() }
+
+export const defaultSettings: Settings = {
+  version,
+  approvalTimeoutHours: 24,
+  leaseMs: 30_000,
+  retryBaseMs: 1_000,
+  retryCapMs: 60_000,
+  modelTimeoutMs: 300_000,
+  toolTimeoutMs: 60_000,
+}
+
+/** A world with what it stands on, which whoever made it closes. */
+export type LiveWorld = World & { queue: PostgresQueue; listener: Listener; database: Database; close(): Promise<void> }
+
+export type Parts = {
+  databaseUrl: string
+  model: Model
+  log: Log
+  settings?: Partial<Settings>
+  clock?: Clock
+  toolSources?: ToolSource[]
+  connections?: number
+}
+
+/** Where ports meet adapters: the world of one process over a migrated database. */
+export async function openWorld(parts: Parts): Promise<LiveWorld> {
+  const { model, log, clock = systemClock, toolSources = [] } = parts
+  const database = connect(parts.databaseUrl, {
+    connections: parts.connections,
+    onError: (error) => log.warn({ error: error.message }, 'an idle database connection broke'),
+  })
+  const listener = await listen(parts.databaseUrl, [RING_CHANNEL, TRACE_CHANNEL, CANCEL_CHANNEL])
+  const { sql } = database
+  const queue = postgresQueue(sql, listener)
+  return {
+    db: database.prisma,
+    sql,
+    queue,
+    model,
+    builtIn: builtInTools(sql),
+    toolSources,
+    news: { onTrace: (taskId, heard) => listener.on(TRACE_CHANNEL, (id) => void (id === taskId && heard())) },
+    clock,
+    log,
+    settings: { ...defaultSettings, ...parts.settings },
+    batches: { create: batch(taskWriter(sql)), write: batch(changeWriter(sql, clock)) },
+    listener,
+    database,
+    async close() {
+      queue.close()
+      await listener.close()
+      await database.close()
+    },
+  }
+}
+
+/** The model that the settings choose. Unset: Ollama if it answers, else builtin; `loudly` then says what that means. */
+export async function chooseModel(config: Config): Promise<{ model: Model; loudly: string | null }> {
+  const remote = ollama({ baseUrl: config.OLLAMA_BASE_URL, model: config.OLLAMA_MODEL })
+  if (config.AI_PROVIDER === 'builtin') return { model: builtin(), loudly: null }
+  if (config.AI_PROVIDER === 'ollama') return { model: remote, loudly: await remote.check(AbortSignal.timeout(1_000)) }
+  const wrong = await remote.check(AbortSignal.timeout(500))
+  if (wrong === null) return { model: remote, loudly: null }
+  return { model: builtin(), loudly: `${wrong}. Agents follow fixed rules until then: set AI_PROVIDER` }
+}
