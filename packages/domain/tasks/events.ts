@@ -71,7 +71,7 @@ UPDATE "AgentTask" SET "watchedUntil" = $3::timestamptz WHERE "id" = $1 AND "org
 const READ_ON = {
   name: 'read_trace_on',
   text: `
-SELECT t."status", (SELECT coalesce(jsonb_agg(jsonb_build_object('seq', e."seq", 'at', to_char(e."at" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+SELECT t."status", (SELECT coalesce(json_agg(json_build_object('seq', e."seq", 'at', to_char(e."at" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
   'type', e."type", 'message', e."message", 'data', e."data") ORDER BY e."seq"), '[]') FROM "TraceEntry" e WHERE e."taskId" = t."id" AND e."seq" > $3::int) AS "entries"
 FROM "AgentTask" t WHERE t."id" = $1 AND t."orgId" = $2`,
 }

@@ -75,30 +75,30 @@ export async function getTask(world: World, orgId: string, id: string): Promise<
 
 const time = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
-/** The columns of a TaskView of the row `t`, as pairs for jsonb_build_object. `nextAttemptAt` is told while nobody works on the task. */
+/** The columns of a TaskView of the row `t`, as pairs for json_build_object. `nextAttemptAt` is told while nobody works on the task. */
 export const TASK_VIEW = `
 'id', t."id", 'orgId', t."orgId", 'agentId', t."agentId", 'agentType', t."agentType", 'title', t."title", 'taskType', t."taskType",
 'priority', t."priority", 'status', t."status", 'input', t."input", 'output', t."output", 'skillId', t."skillId", 'error', t."error",
 'scheduledFor', ${time('t."scheduledFor"')}, 'parentTaskId', t."parentTaskId", 'crewId', t."crewId", 'attempts', t."attempts",
-'dependsOn', (SELECT coalesce(jsonb_agg(d."dependsOnId" ORDER BY d."dependsOnId"), '[]') FROM "TaskDependency" d WHERE d."taskId" = t."id"),
+'dependsOn', (SELECT coalesce(json_agg(d."dependsOnId" ORDER BY d."dependsOnId"), '[]') FROM "TaskDependency" d WHERE d."taskId" = t."id"),
 'nextAttemptAt', CASE WHEN t."leaseToken" IS NULL AND t."status" IN ('planning', 'running') THEN ${time('t."dueAt"')} END,
-'usage', jsonb_build_object('tokensIn', t."tokensIn", 'tokensOut', t."tokensOut"), 'actionHash', t."actionHash",
+'usage', json_build_object('tokensIn', t."tokensIn", 'tokensOut', t."tokensOut"), 'actionHash', t."actionHash",
 'createdAt', ${time('t."createdAt"')}, 'updatedAt', ${time('t."updatedAt"')},
 'startedAt', ${time('t."startedAt"')}, 'finishedAt', ${time('t."finishedAt"')}`
 
 const DETAIL = {
   name: 'task_detail',
   text: `
-SELECT jsonb_build_object(${TASK_VIEW}, 'plan', t."plan",
-  'decisions', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', d."id", 'decisionType', d."decisionType", 'reasoning', d."reasoning", 'action', d."action",
+SELECT json_build_object(${TASK_VIEW}, 'plan', t."plan",
+  'decisions', (SELECT coalesce(json_agg(json_build_object('id', d."id", 'decisionType', d."decisionType", 'reasoning', d."reasoning", 'action', d."action",
     'result', d."result", 'confidence', d."confidence", 'createdAt', ${time('d."createdAt"')}) ORDER BY d."createdAt", d."id"), '[]')
     FROM "AgentDecision" d WHERE d."taskId" = t."id"),
-  'reasoningTrace', (SELECT coalesce(jsonb_agg(jsonb_build_object('seq', e."seq", 'at', ${time('e."at"')}, 'type', e."type", 'message', e."message",
+  'reasoningTrace', (SELECT coalesce(json_agg(json_build_object('seq', e."seq", 'at', ${time('e."at"')}, 'type', e."type", 'message', e."message",
     'data', e."data") ORDER BY e."seq"), '[]') FROM "TraceEntry" e WHERE e."taskId" = t."id"),
-  'approval', (SELECT jsonb_build_object('id', a."id", 'status', CASE WHEN a."status" = 'pending' AND a."expiresAt" <= $3::timestamptz THEN 'expired' ELSE a."status" END,
+  'approval', (SELECT json_build_object('id', a."id", 'status', CASE WHEN a."status" = 'pending' AND a."expiresAt" <= $3::timestamptz THEN 'expired' ELSE a."status" END,
     'actionHash', a."actionHash", 'proposedAction', a."proposedAction", 'editedAction', a."editedAction", 'expiresAt', ${time('a."expiresAt"')},
     'decidedAt', ${time('a."decidedAt"')}, 'note', a."note") FROM "ApprovalRequest" a WHERE a."taskId" = t."id"),
-  'steps', (SELECT coalesce(jsonb_agg(jsonb_build_object('index', s."index", 'tool', s."tool", 'status', s."status", 'input', s."input", 'output', s."output",
+  'steps', (SELECT coalesce(json_agg(json_build_object('index', s."index", 'tool', s."tool", 'status', s."status", 'input', s."input", 'output', s."output",
     'error', s."error", 'startedAt', ${time('s."startedAt"')}, 'finishedAt', ${time('s."finishedAt"')}) ORDER BY s."index"), '[]')
     FROM "TaskStep" s WHERE s."taskId" = t."id")
 ) AS "task" FROM "AgentTask" t WHERE t."id" = $1 AND t."orgId" = $2`,

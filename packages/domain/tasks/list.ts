@@ -19,7 +19,7 @@ export async function listTasks(world: World, orgId: string, filter: TaskFilter,
     {
       // one prepared statement for each of the sixteen shapes
       name: `list_tasks ${conditions.length} ${Object.keys(filter).sort()} ${from !== null}`,
-      text: `SELECT t."id", t."createdAt", jsonb_build_object(${TASK_VIEW}) AS "task" FROM "AgentTask" t
+      text: `SELECT t."id", t."createdAt", json_build_object(${TASK_VIEW}) AS "task" FROM "AgentTask" t
 WHERE ${conditions.join(' AND ')} ORDER BY t."createdAt" DESC, t."id" DESC LIMIT $2::int`,
     },
     values,

@@ -75,7 +75,7 @@ async function askModel(
   stop: Stop,
   mayLookUp: boolean,
 ): Promise<Answer> {
-  const schema = schemaFor(tools, task.skillId, mayLookUp)
+  const schema = world.model.instant ? {} : schemaFor(tools, task.skillId, mayLookUp)
   const messages = world.model.instant ? [] : planningPrompt(agent, task, tools, seen)
   const situation = { ...situationOf(world, task, tools, seen), agentType: task.agentType, skillId: task.skillId }
   let refused: string[] = []

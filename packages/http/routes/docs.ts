@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import type { Api } from '../endpoint.ts'
 
 // Served from here, not from a CDN: people paste keys into this page, and a laptop may be offline.
-const SCRIPT = '@scalar/api-reference'
+const SCRIPT = new URL('../../../node_modules/@scalar/api-reference/dist/browser/standalone.js', import.meta.url)
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -50,7 +49,7 @@ export function docsRoutes({ app, world }: Api) {
   })
   app.get('/docs', (c) => c.html(PAGE))
   app.get('/docs/scalar.js', async (c) => {
-    const script = await readFile(fileURLToPath(new URL('browser/standalone.js', import.meta.resolve(SCRIPT))))
+    const script = await readFile(SCRIPT)
     return c.body(script, 200, { 'content-type': 'text/javascript', 'cache-control': 'public, max-age=86400' })
   })
 }

