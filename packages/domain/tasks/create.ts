@@ -75,8 +75,9 @@ export async function createTask(world: World, orgId: string, ask: CreateTask): 
   }
   if (ask.parentTaskId || ask.dependsOn?.length) {
     await insertRelated(world, task, ask.dependsOn ?? [])
+    const created = await getTask(world, orgId, task.id)
     if (!ask.dependsOn?.length) ringWhenDue(world, task)
-    return getTask(world, orgId, task.id)
+    return created
   }
   const agentId = await insert(world, task)
   ringWhenDue(world, task)

@@ -18,6 +18,9 @@ export type Worker = {
   drain(graceMs: number): Promise<void>
 }
 
+const FIRST_LOOK_MS = 20
+const LAST_LOOK_MS = 1_000
+
 type Active = { task: HeldTask; stop(reason: Stopped): void; leave(): void; done: Promise<void> }
 
 /**
@@ -34,6 +37,7 @@ export function startWorker(
   let claiming = false
   let mayHaveMore = false
   let draining = false
+  let again: NodeJS.Timeout | undefined
 
   async function pump() {
     if (claiming || draining) return
@@ -41,11 +45,13 @@ export function startWorker(
     try {
       while (mayHaveMore && active.size < slots && !draining) {
         const free = slots - active.size
+        const expected = Math.min(offered, free)
         mayHaveMore = false
         offered = 0
         const tasks = await claim(world, agentTypes, free)
         for (const task of tasks) start(task)
         if (tasks.length === free) mayHaveMore = true
+        else if (tasks.length < expected) lookAgain(FIRST_LOOK_MS)
       }
       if (mayHaveMore) options.onFull?.()
     } catch (error) {
@@ -55,6 +61,25 @@ export function startWorker(
     } finally {
       claiming = false
     }
+  }
+
+  /**
+   * A claim passes over rows that somebody locks for a moment (a task that is being made a dependency, or watched), and the signal is
+   * then used up: so when it brought less than the signals announced, look whether anything is still there.
+   */
+  function lookAgain(pauseMs: number) {
+    clearTimeout(again)
+    again = setTimeout(async () => {
+      if (draining || active.size >= slots) return
+      try {
+        if (!(await anythingReady(world, agentTypes))) return
+        const before = active.size
+        look()
+        setTimeout(() => void (active.size === before && lookAgain(Math.min(LAST_LOOK_MS, pauseMs * 2))), pauseMs).unref()
+      } catch {
+        lookAgain(LAST_LOOK_MS)
+      }
+    }, pauseMs).unref()
   }
 
   function start(task: HeldTask) {
@@ -121,6 +146,16 @@ export function startWorker(
       await all
       clearTimeout(grace)
       clearInterval(heartbeat)
+      clearTimeout(again)
     },
   }
 }
+
+async function anythingReady(world: World, agentTypes: readonly string[]) {
+  const rows = await world.sql.run({ name: 'anything_ready', text: ANYTHING_READY }, [agentTypes])
+  return rows.length > 0
+}
+
+const ANYTHING_READY = `
+SELECT 1 FROM "AgentTask" t JOIN "AgentConfig" c ON c."id" = t."agentId"
+WHERE t."ready" AND t."agentType" = ANY($1::text[]) AND (c."isEnabled" OR t."status" <> 'queued') LIMIT 1`
