@@ -23,13 +23,16 @@ export function pageOf<Row extends Place, T>(rows: Row[], limit: number, view: (
   return { data: shown.map(view), nextCursor: rows.length > limit && last ? cursorOf(last) : null }
 }
 
+const LAST = Date.parse('9999-12-31T23:59:59.999Z') // what the database takes; rows of ours are all within
+
 const cursorOf = ({ createdAt, id }: Place) => Buffer.from(JSON.stringify([createdAt, id])).toString('base64url')
 
 export function readCursor(cursor: string): Place {
   try {
     const [at, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
     const createdAt = new Date(at)
-    if (typeof id === 'string' && !Number.isNaN(createdAt.getTime()) && !id.includes('\0')) return { createdAt, id }
+    const isTime = createdAt.getTime() >= 0 && createdAt.getTime() <= LAST
+    if (typeof id === 'string' && isTime && !id.includes('\0')) return { createdAt, id }
   } catch {
     // falls through to the answer below
   }

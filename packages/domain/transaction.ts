@@ -1,6 +1,6 @@
 import { taskWriter } from './tasks/create.ts'
 import { changeWriter } from './tasks/write.ts'
-import type { World } from './world.ts'
+import type { Clock, Sql, World } from './world.ts'
 
 /**
  * The world within one transaction: what a verb writes commits with everything else that `work` does, or not at all, and the bells ring
@@ -10,14 +10,18 @@ export async function inTransaction<T>(world: World, work: (world: World) => Pro
   let rings: (() => void)[] = []
   const result = await world.sql.transaction((sql) => {
     rings = []
-    const alone =
-      <Item, Result>(write: (items: Item[]) => Promise<Result[]>) =>
-      async (item: Item) =>
-        (await write([item]))[0] as Result
-    const batches = { create: alone(taskWriter(sql)), write: alone(changeWriter(sql, world.clock)) }
     const queue: World['queue'] = { ring: (...signal) => void rings.push(() => world.queue.ring(...signal)) }
-    return work({ ...world, sql, batches, queue })
+    return work({ ...world, sql, batches: oneByOne(sql, world.clock), queue })
   })
   for (const ring of rings) ring()
   return result
+}
+
+/** Each write by itself, over the connection given: a transaction cannot share a statement with others. */
+export function oneByOne(sql: Sql, clock: Clock): World['batches'] {
+  const alone =
+    <Item, Result>(write: (items: Item[]) => Promise<Result[]>) =>
+    async (item: Item) =>
+      (await write([item]))[0] as Result
+  return { create: alone(taskWriter(sql)), write: alone(changeWriter(sql, clock)) }
 }

@@ -5,7 +5,7 @@ import { invalid, Problem } from '#domain/problem.ts'
 const LARGEST = 1024 * 1024 // bytes
 const DEEPEST = 100
 const NOT_STORABLE = /\\u0000|\\u[dD][89a-fA-F]/
-const MAY_OVERFLOW = /\d[eE]\+?\d{3}|\d{300}/
+const MAY_OVERFLOW = /\d[eE]\+?\d{2}|\d{300}/
 
 /** The JSON body; undefined when there is none. Problems: `payload_too_large`, `unsupported_media_type`, `malformed_json`, `validation_failed`. */
 export async function readBody(c: Context): Promise<unknown> {

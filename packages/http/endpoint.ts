@@ -64,7 +64,7 @@ async function serve<P extends Shape, Q extends Shape, B extends z.ZodType>(
   const params = paramsOf(spec, c)
   const query = spec.query ? checked(spec.query, c.req.query(), 'query') : {}
   const sent = spec.method === 'get' ? undefined : await readBody(c)
-  const body = spec.body ? checked(spec.body, sent ?? {}, 'body') : undefined
+  const body = spec.body ? checked(spec.body, sent === undefined ? {} : sent, 'body') : undefined
   const asked = { world, caller, params, query, body, context: c } as Asked<P, Q, B>
   const key = spec.method === 'post' ? c.req.header('idempotency-key') : undefined
   if (key === undefined) {

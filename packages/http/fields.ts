@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { agentTypes } from '#agents/index.ts'
+import { isStorable } from '#domain/json.ts'
 
 /** Fields that several endpoints share. */
 export const id = z.string().regex(/^[\w-]{1,64}$/, 'must be an id')
@@ -18,11 +19,29 @@ export const agentType = z
   .enum(agentTypes as [string, ...string[]], `must be one of ${agentTypes.join(', ')}`)
   .openapi({ type: 'string', enum: [...agentTypes] })
 
-export const jsonObject = z.record(z.string(), z.unknown()).openapi({ type: 'object', additionalProperties: true })
+/** Any JSON object, as it was sent: a record would lose a field named `__proto__`. */
+export const jsonObject = z
+  .custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
+    error: 'must be an object',
+  })
+  .openapi({ type: 'object', additionalProperties: true })
 export const anyJson = z.unknown().openapi({ description: 'Any JSON value' })
 export const time = z.string().openapi({ format: 'date-time', description: 'RFC 3339, UTC' })
 
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ data: z.array(item), nextCursor: z.string().nullable() })
 
 export const text = (longest: number) =>
-  z.string().trim().min(1, 'must not be blank').max(longest, `must have at most ${longest} characters`)
+  z
+    .string()
+    .trim()
+    .min(1, 'must not be blank')
+    .max(longest, `must have at most ${longest} characters`)
+    .refine(isStorable, 'holds a NUL character or half a surrogate pair')
+
+const FIRST_YEAR = Date.parse('0001-01-01T00:00:00Z')
+const AFTER_LAST_YEAR = Date.parse('+010000-01-01T00:00:00Z')
+
+/** A moment that a user names; the years 1 to 9999 in UTC are what the database and RFC 3339 both can say. */
+export const moment = z.iso
+  .datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-12-01T09:00:00Z' })
+  .refine((value) => !(Date.parse(value) < FIRST_YEAR || Date.parse(value) >= AFTER_LAST_YEAR), 'must lie in the years 1 to 9999, in UTC')

@@ -16,23 +16,18 @@ export function lastEventId(c: Context): number {
 }
 
 /**
- * Sends events as they come, with a comment every 15 s as a heartbeat. `events` is asked for its first event before the answer begins, so
- * that what is wrong with the request is still an ordinary problem. After that a failure ends the stream: the reader resumes.
+ * Sends events as they come, with a comment every 15 s as a heartbeat. The answer begins at once, for the first event may be hours away:
+ * what is wrong with the request is for the route to find out before. After that a failure ends the stream: the reader resumes.
  */
-export async function sendEvents(
-  c: Context,
-  log: Log,
-  events: (signal: AbortSignal) => AsyncGenerator<ServerEvent>,
-): Promise<Response> {
+export function sendEvents(c: Context, log: Log, events: (signal: AbortSignal) => AsyncGenerator<ServerEvent>): Response {
+  if (c.req.method === 'HEAD') return c.body(null, 200, { 'content-type': 'text/event-stream' }) // nobody would read on
   const left = new AbortController()
   const source = events(left.signal)
-  const first = await source.next()
   return streamSSE(c, async (stream) => {
     stream.onAbort(() => left.abort())
     const heartbeat = setInterval(() => void stream.write(': still here\n\n'), HEARTBEAT_MS)
     try {
-      for (let next = first; !next.done; next = await source.next()) {
-        const { id, event, data } = next.value
+      for await (const { id, event, data } of source) {
         await stream.writeSSE({ id, event, data: JSON.stringify(data) })
       }
     } catch (error) {
@@ -40,7 +35,6 @@ export async function sendEvents(
     } finally {
       clearInterval(heartbeat)
       left.abort()
-      await source.return(undefined)
     }
   })
 }

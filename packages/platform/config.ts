@@ -77,5 +77,6 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 
 export const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
-/** A URL may hold a password. */
-const shownValue = (name: string, value: string) => (name.endsWith('_URL') ? value.replace(/\/\/[^@/]*@/, '//***@') : value)
+/** A URL may hold a password, before its last @ or in its query, and what is wrong with it may be that it cannot be parsed. */
+const shownValue = (name: string, value: string) =>
+  name.endsWith('_URL') ? value.replace(/\?.*$/s, '').replace(/^([a-z][a-z\d+.-]*:\/\/)?.*@/is, '$1***@') : value

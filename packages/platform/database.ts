@@ -9,7 +9,9 @@ export async function openDatabase(
 ): Promise<EmbeddedPostgres & { where: string }> {
   const server = config.DATABASE_URL
     ? { url: config.DATABASE_URL, stop: async () => {} }
-    : await startEmbeddedPostgres(config.DATA_DIR)
+    : await startEmbeddedPostgres(config.DATA_DIR).catch((error) => {
+        throw error.syscall ? new Error(`DATA_DIR=${config.DATA_DIR} cannot be used: ${error.message}`) : error
+      })
   try {
     await migrate(server.url)
   } catch (error) {
@@ -23,7 +25,11 @@ export async function openDatabase(
   }
 }
 
-const withoutPassword = (url: string) => url.replace(/\/\/([^:@/]*)(:[^@/]*)?@/, '//$1@')
+/** Neither the password nor the query, which may hold one. */
+function withoutPassword(url: string) {
+  const { protocol, username, host, pathname } = new URL(url)
+  return `${protocol}//${username ? `${username}@` : ''}${host}${pathname}`
+}
 
 /** Node reports a refused connection to several addresses as an error without a message of its own. */
 function oneLine(error: Error & { code?: string; errors?: Error[] }) {

@@ -6,12 +6,30 @@ export function onFatal(program: () => Promise<void>): void {
   })
 }
 
-/** Waits for SIGINT or SIGTERM, cleans up and exits with 0; a second signal leaves at once. */
-export async function untilStopped(cleanUp: () => Promise<void>): Promise<void> {
-  await new Promise<void>((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop())
+/**
+ * Settles at SIGINT or SIGTERM; a second signal leaves at once. Asked for before anything is started, it also hears a signal that comes
+ * in the middle of the start: what was started is then stopped in order.
+ */
+export function stopSignal(): Promise<void> {
+  return new Promise((told) => {
+    let signals = 0
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (++signals > 1 ? process.exit(130) : told()))
   })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+}
+
+/** Waits for SIGINT or SIGTERM, cleans up and exits with 0. */
+export async function untilStopped(cleanUp: () => Promise<void>, stopped: Promise<void> = stopSignal()): Promise<void> {
+  await stopped
   await cleanUp()
   process.exit(0)
+}
+
+/** Whether a process of this id runs; also one that belongs to somebody else. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }

@@ -5,7 +5,7 @@ import { listApprovals } from '#domain/approvals/list.ts'
 import { reject } from '#domain/approvals/reject.ts'
 import { APPROVAL_STATUSES } from '#domain/approvals/schema.ts'
 import { type Api, endpoint } from '../endpoint.ts'
-import { anyJson, idParams, jsonObject, pageOf, paging, text, time } from '../fields.ts'
+import { anyJson, idParams, jsonObject, moment, pageOf, paging, text, time } from '../fields.ts'
 
 export const approvalStatus = z.enum(APPROVAL_STATUSES)
 
@@ -28,7 +28,7 @@ const editedStep = z.strictObject({
   input: jsonObject,
   why: z.string().max(4_000).optional(),
   basedOn: z.array(z.string().max(4_000)).max(50).optional(),
-  notBefore: z.iso.datetime({ offset: true }).optional(),
+  notBefore: moment.optional(),
 })
 
 const approveBody = z

@@ -6,7 +6,7 @@ import { getTask } from '#domain/tasks/get.ts'
 import { listTasks } from '#domain/tasks/list.ts'
 import { FAILURES, STATUSES } from '#domain/tasks/transitions.ts'
 import { type Api, endpoint } from '../endpoint.ts'
-import { agentType, anyJson, id, idParams, jsonObject, pageOf, paging, text, time } from '../fields.ts'
+import { agentType, anyJson, id, idParams, jsonObject, moment, pageOf, paging, text, time } from '../fields.ts'
 import { lastEventId, sendEvents } from '../sse.ts'
 import { approvalStatus, steps } from './approvals.ts'
 
@@ -18,8 +18,7 @@ const create = z
     input: jsonObject.default({}),
     priority: z.int().min(1).max(10).default(5).openapi({ description: '10 is taken first' }),
     skillId: text(200).optional().openapi({ description: 'Restricts the plan to this tool' }),
-    scheduledFor: z.iso
-      .datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-12-01T09:00:00Z' })
+    scheduledFor: moment
       .transform((value) => new Date(value))
       .openapi({ type: 'string', format: 'date-time' })
       .optional(),
@@ -156,10 +155,11 @@ export function taskRoutes(api: Api) {
     summary: 'Follow a task: its reasoning trace as it grows',
     description: 'Server-sent events until the task is over. `Last-Event-ID` resumes; without it the whole is replayed.',
     params: idParams,
-    response: traceEntry,
+    response: traceEntry.extend({ status: z.enum(STATUSES) }).openapi('TaskEvent'),
     contentType: 'text/event-stream',
     handle: async ({ world, caller, params, context }) => {
       const from = lastEventId(context)
+      await getTask(world, caller.orgId, params.id)
       return sendEvents(context, world.log, async function* (signal) {
         for await (const entry of taskEvents(world, caller.orgId, params.id, from, signal))
           yield { id: String(entry.seq), event: entry.type, data: entry }

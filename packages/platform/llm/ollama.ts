@@ -1,82 +1,132 @@
-import { Ollama } from 'ollama'
-import { type Model, ModelError, type ModelMessage } from '#domain/world.ts'
+import { z } from 'zod'
+import { type JsonSchema, type Model, ModelError, type ModelMessage, type Usage } from '#domain/world.ts'
+import { grammarSchema } from './grammar.ts'
+import { retryAfterMs } from './retry-after.ts'
+
+/** One line of an answer; the last one has the tokens. */
+const line = z.object({
+  message: z.object({ content: z.string().default('') }).optional(),
+  done: z.boolean().default(false),
+  prompt_eval_count: z.number().default(0),
+  eval_count: z.number().default(0),
+  error: z.string().optional(),
+})
 
 /**
  * A model that an Ollama server runs, by its native API: structured output through `format`, so that models that cannot call tools
- * (llama2) plan as well. Tokens are counted as the server reports them.
+ * (llama2) plan as well. Tokens are counted as the server reports them. A name and a password in the URL are sent as Basic auth and
+ * never shown.
  */
 export function ollama(options: { baseUrl: string; model: string }): Model {
-  const { baseUrl, model } = options
+  const { model } = options
+  const { base, authorization } = addressOf(options.baseUrl)
+  const fails = (what: string, more: { retryable: boolean; retryAfterMs?: number }) =>
+    new ModelError(`Ollama at ${base} ${what}`.slice(0, 500), more)
 
-  /** The pieces of an answer; the connection is closed when the signal aborts, which ends the work on the server too. */
-  async function* chat(messages: ModelMessage[], signal: AbortSignal, format?: object) {
-    const client = new Ollama({ host: baseUrl, fetch: (url, init) => fetch(url, { ...init, signal }) })
+  /** Rejects with a ModelError unless the server takes the request; with the signal's reason once that aborts. */
+  async function send(path: string, signal: AbortSignal, body?: object): Promise<Response> {
+    const headers = { 'content-type': 'application/json', ...(authorization ? { authorization } : {}) }
+    const init = body ? { method: 'POST', body: JSON.stringify(body) } : {}
+    const response = await fetch(base + path, { ...init, headers, signal })
+    if (response.ok) return response
+    const { status } = response
+    const why = complaintOf(await response.text())
+    if (status === 404 && why.includes('model')) throw fails(missing(model), { retryable: false })
+    const retryable = status === 408 || status === 429 || status >= 500
+    throw fails(`answered ${status}: ${why}`, { retryable, retryAfterMs: retryAfterMs(response.headers.get('retry-after')) })
+  }
+
+  /** The pieces of an answer, the last one with its usage. Whoever stops reading closes the connection, which ends the work on the server. */
+  async function* chat(messages: ModelMessage[], signal: AbortSignal, schema?: JsonSchema) {
+    const wanted = schema ? { format: grammarSchema(schema), options: { temperature: 0 } } : {}
     try {
-      for await (const part of await client.chat({
-        model,
-        messages,
-        stream: true,
-        ...(format ? { format, options: { temperature: 0 } } : {}),
-      }))
-        yield part
+      const response = await send('/api/chat', signal, { model, messages, stream: true, ...wanted })
+      for await (const text of linesOf(response.body)) {
+        const part = line.safeParse(parsed(text)).data
+        if (!part) throw fails(`sent a line that is not of its API: ${text.slice(0, 80)}`, { retryable: true })
+        if (part.error !== undefined) throw fails(`broke off: ${part.error}`, { retryable: true })
+        const usage: Usage | null = part.done ? { tokensIn: part.prompt_eval_count, tokensOut: part.eval_count } : null
+        yield { text: part.message?.content ?? '', usage }
+        if (usage) return
+      }
+      throw fails('broke off in mid-answer', { retryable: true })
     } catch (error) {
-      if (signal.aborted) throw signal.reason
-      throw modelError(error, baseUrl, model)
+      signal.throwIfAborted()
+      throw modelError(error)
     }
+  }
+
+  function modelError(error: unknown): ModelError {
+    if (error instanceof ModelError) return error
+    const { message, cause } = error as Error & { cause?: { code?: string; message?: string } }
+    return fails(`did not answer (${cause?.code || cause?.message || message})`, { retryable: true })
   }
 
   return {
     name: `ollama ${model}`,
     async generate({ messages, schema, signal }) {
       let answer = ''
-      for await (const part of chat(messages, signal, schema)) {
-        answer += part.message.content
-        if (part.done) return { answer, usage: { tokensIn: part.prompt_eval_count ?? 0, tokensOut: part.eval_count ?? 0 } }
+      for await (const { text, usage } of chat(messages, signal, schema)) {
+        answer += text
+        if (usage) return { answer, usage }
       }
-      throw new ModelError(`Ollama at ${baseUrl} broke off in mid-answer`, { retryable: true })
+      throw fails('broke off in mid-answer', { retryable: true })
     },
     async *stream({ messages, signal }) {
       try {
-        for await (const part of chat(messages, signal)) {
-          if (part.message.content) yield { type: 'text', text: part.message.content }
-          if (part.done) {
-            yield { type: 'done', usage: { tokensIn: part.prompt_eval_count ?? 0, tokensOut: part.eval_count ?? 0 } }
-            return
-          }
+        for await (const { text, usage } of chat(messages, signal)) {
+          if (text) yield { type: 'text', text }
+          if (usage) yield { type: 'done', usage }
         }
-        yield { type: 'failed', error: new ModelError(`Ollama at ${baseUrl} broke off in mid-answer`, { retryable: true }) }
       } catch (error) {
-        yield signal.aborted ? { type: 'aborted' } : { type: 'failed', error: modelError(error, baseUrl, model) }
+        yield signal.aborted ? { type: 'aborted' } : { type: 'failed', error: modelError(error) }
       }
     },
     async check(signal) {
       try {
-        const client = new Ollama({ host: baseUrl, fetch: (url, init) => fetch(url, { ...init, signal }) })
-        const { models } = await client.list()
-        const has = models.some(({ name }) => name === model || name === `${model}:latest`)
-        return has ? null : missingModel(model, baseUrl)
-      } catch {
-        return `Ollama at ${baseUrl} does not answer`
+        const { models } = tags.parse(await (await send('/api/tags', signal)).json())
+        return models.some(({ name }) => name === model || name === `${model}:latest`)
+          ? null
+          : `Ollama at ${base} ${missing(model)}`
+      } catch (error) {
+        return error instanceof ModelError ? error.message : `Ollama at ${base} does not answer`
       }
     },
   }
 }
 
-const missingModel = (model: string, baseUrl: string) =>
-  `Ollama at ${baseUrl} does not have the model ${model}: run "ollama pull ${model}"`
+const tags = z.object({ models: z.array(z.object({ name: z.string() })) })
 
-function modelError(error: unknown, baseUrl: string, model: string): ModelError {
-  if (error instanceof ModelError) return error
-  const {
-    status_code: status,
-    message,
-    cause,
-  } = error as { status_code?: number; message: string; cause?: { code?: string; message?: string } }
-  if (status === 404) return new ModelError(missingModel(model, baseUrl), { retryable: false })
-  if (status !== undefined) {
-    const retryable = status === 408 || status === 429 || status >= 500
-    return new ModelError(`Ollama at ${baseUrl} answered ${status}: ${message}`.slice(0, 500), { retryable })
+const missing = (model: string) => `does not have the model ${model}: run "ollama pull ${model}"`
+
+function addressOf(baseUrl: string) {
+  const url = new URL(baseUrl)
+  const user = [url.username, url.password].map(decodeURIComponent).join(':')
+  const authorization = user === ':' ? null : `Basic ${Buffer.from(user).toString('base64')}`
+  return { base: (url.origin + url.pathname).replace(/\/+$/, ''), authorization }
+}
+
+async function* linesOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of body ?? []) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines.filter((text) => text.trim())
   }
-  const why = cause?.code ?? cause?.message ?? message
-  return new ModelError(`Ollama at ${baseUrl} did not answer (${why})`, { retryable: true })
+  if (rest.trim()) yield rest
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** What an error's body says: Ollama's `error`, or the text itself. */
+function complaintOf(text: string) {
+  const body = parsed(text) as { error?: unknown } | null | undefined
+  return typeof body?.error === 'string' ? body.error : text.slice(0, 200)
 }
