@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { agentOf } from '#agents/index.ts'
 import { type Skill, SkillError } from '#skills/define.ts'
 import { skills } from '#skills/index.ts'
+import { never, within } from './tasks/failure.ts'
 import { taskFigures } from './tasks/figures.ts'
 import type { AgentSettings } from './tasks/schema.ts'
 import { type Sql, type Tool, ToolError, type World } from './world.ts'
@@ -19,12 +20,13 @@ export async function toolsOf(world: World, orgId: string, agentType: string, ag
   if (world.toolSources.length === 0) return { tools: builtIn as Toolbox, missing: [] }
   const tools = new Map(builtIn)
   const missing: { source: string; reason: string }[] = []
-  for (const source of world.toolSources) {
-    try {
-      for (const tool of await source.tools(orgId)) if (isAllowed(tool.name, allowed)) tools.set(tool.name, tool)
-    } catch (error) {
-      missing.push({ source: source.name, reason: (error as Error).message })
-    }
+  const offers = await Promise.allSettled(
+    world.toolSources.map((source) => within(world.settings.toolTimeoutMs, never.now, () => source.tools(orgId))),
+  )
+  for (const [at, { name }] of world.toolSources.entries()) {
+    const offer = offers[at]
+    if (offer?.status === 'rejected') missing.push({ source: name, reason: (offer.reason as Error).message })
+    else for (const tool of offer?.value ?? []) if (isAllowed(tool.name, allowed)) tools.set(tool.name, tool)
   }
   return { tools: tools as Toolbox, missing }
 }

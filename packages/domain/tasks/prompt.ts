@@ -37,8 +37,20 @@ export function planningPrompt(
 
 const TEXT = { type: 'string', maxLength: 4000 }
 
+// Made once per set of tools; sets are shared between tasks (see toolsOf).
+const schemas = new WeakMap<Toolbox, Map<string, JsonSchema>>()
+
 /** The JSON Schema of the model's answer, made from the tools that the agent may use. `mayLookUp`: rounds are left for it. */
-export function answerSchema(tools: Toolbox, skillId: string | null, mayLookUp: boolean): JsonSchema {
+export function schemaFor(tools: Toolbox, skillId: string | null, mayLookUp: boolean) {
+  const known = schemas.get(tools) ?? new Map()
+  schemas.set(tools, known)
+  const key = `${mayLookUp} ${skillId ?? ''}`
+  const schema = known.get(key) ?? answerSchema(tools, skillId, mayLookUp)
+  known.set(key, schema)
+  return schema
+}
+
+function answerSchema(tools: Toolbox, skillId: string | null, mayLookUp: boolean): JsonSchema {
   const all = [...tools.values()]
   const steps = all.filter((tool) => tool.sideEffects && (skillId === null || tool.name === skillId))
   const reads = mayLookUp ? all.filter((tool) => !tool.sideEffects) : []
@@ -81,4 +93,6 @@ export function answerSchema(tools: Toolbox, skillId: string | null, mayLookUp: 
   return { anyOf: [plan, lookUps] }
 }
 
-const plain = ({ $schema: _, $id: __, ...schema }: JsonSchema) => schema
+/** A tool's schema within the answer's: its `#/$defs/...` would point elsewhere there, so what it refers to may be anything. */
+const plain = ({ $schema: _, $id: __, $defs: ___, definitions: ____, ...schema }: JsonSchema): JsonSchema =>
+  JSON.parse(JSON.stringify(schema), (_, value) => (typeof value?.$ref === 'string' ? {} : value))

@@ -43,7 +43,12 @@ export function checkSteps(steps: readonly Step[], tools: Toolbox, skillId: stri
 
 /** What is wrong with an input, by JSON pointer turned to a dotted path (`.text`). */
 export function inputErrors(tool: Tool, input: Json, form: 'literal' | 'with references' = 'literal'): FieldError[] {
-  const validate = validator(tool.inputSchema, form)
+  let validate: ValidateFunction
+  try {
+    validate = validator(tool.inputSchema, form)
+  } catch (error) {
+    return [{ path: '', message: `cannot be checked: the schema of ${tool.name} is not valid (${(error as Error).message})` }]
+  }
   if (validate(input)) return []
   return (validate.errors ?? []).slice(0, 10).map((error) => ({
     path: error.instancePath.replaceAll('/', '.'),

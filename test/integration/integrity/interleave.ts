@@ -31,27 +31,32 @@ export function interleaver(picks: readonly number[]): Turns {
   }
 }
 
-const NEVER = new Promise<never>(() => {})
-
-/** A life that ends at the nth await: what was asked for by then has happened or not, and nothing more does. */
+/**
+ * A life that stops at the nth await: what was asked for by then has happened or not, and nothing more does; unless it only slept, and
+ * wakes when its lease is long over.
+ */
 export function mortal(turns: Turns, crashAt: number, die: () => void = () => {}) {
   let awaits = 0
-  let dead = false
+  let asleep = false
   let onDeath = () => {}
+  let wake = () => {}
   const died = new Promise<'died'>((resolve) => {
     onDeath = () => resolve('died')
   })
+  const awake = new Promise<void>((resolve) => {
+    wake = resolve
+  })
   async function point() {
     awaits += 1
-    if (awaits === crashAt && !dead) {
-      dead = true
+    if (awaits === crashAt) {
+      asleep = true
       die()
       onDeath()
     }
-    if (dead) await NEVER
+    if (asleep) await awake
     await turns.turn()
   }
-  return { died, point, awaits: () => awaits }
+  return { died, point, wake }
 }
 
 /** Every statement has an await before it and one after it. */

@@ -71,7 +71,10 @@ async function act(world: World, actor: Actor, orgId: string, task: Waiting, sch
 
 export type Played = { won: Actor[]; crashed: boolean }
 
-export type Worker = (signals: number) => Promise<'died' | 'done'>
+export type Worker = {
+  work(signals: number): Promise<'died' | 'done'> /** Goes on where it stopped; resolves when it has nothing left to do. */
+  wake?(): Promise<unknown>
+}
 
 /**
  * Everybody at once: the deciders, two workers of which one is killed, and at the end, whatever was lost, the sweep and a worker that
@@ -90,36 +93,53 @@ export async function play(
   const decide = async (actor: Actor) => {
     if (await act(worldOf(base, log, turns.turn), actor, orgId, task, schedule)) won.push(actor)
   }
-  const lives: Worker = async (signals) => {
+  const lives = async (signals: number) => {
     const world = worldOf(base, log, turns.turn)
     for (let signal = 0; signal < signals; signal++) await runNext(world, AGENT)
-    return 'done'
   }
-  const mortals = killed(turns)
+  const doomed = killed(turns)
   const [first, second] = schedule.signals
-  const [fate] = await Promise.all([mortals(first), lives(second), ...schedule.actors.map(decide)])
+  const [fate] = await Promise.all([doomed.work(first), lives(second), ...schedule.actors.map(decide)])
   // Signals may all have come before the decision; the same worker hears another one.
-  const fateAfter = fate === 'died' ? fate : await mortals(1)
-  await recover(base, log, orgId, task.id)
-  return { won, crashed: fateAfter === 'died' }
+  const fateAfter = fate === 'died' ? fate : await doomed.work(1)
+  const crashed = fateAfter === 'died'
+  if (crashed && doomed.wake && schedule.wakesAfter !== null) {
+    const wakes = async () => {
+      for (let turn = 0; turn < (schedule.wakesAfter ?? 0); turn++) await turns.turn()
+      await doomed.wake?.()
+    }
+    await Promise.all([recover(base, log, orgId, task.id, turns), wakes()])
+  }
+  await recover(base, log, orgId, task.id, free)
+  return { won, crashed }
 }
 
-/** Dies at the nth of its own awaits, in this process. */
+/** Stops at the nth of its own awaits, in this process. */
 export const mortalInProcess =
   (base: World, log: EffectLog, crashAt: number) =>
   (turns: Turns): Worker => {
     const life = mortal(turns, crashAt)
     const world = worldOf(base, log, life.point)
-    const work = async (signals: number) => {
+    let working: Promise<'done'>
+    const run = async (signals: number) => {
       for (let signal = 0; signal < signals; signal++) await runNext(world, AGENT)
       return 'done' as const
     }
-    return (signals) => Promise.race([life.died, work(signals)])
+    return {
+      work(signals) {
+        working = run(signals)
+        return Promise.race([life.died, working])
+      },
+      wake() {
+        life.wake()
+        return working
+      },
+    }
   }
 
-async function recover(base: World, log: EffectLog, orgId: string, id: string) {
+async function recover(base: World, log: EffectLog, orgId: string, id: string, turns: Turns) {
   for (let round = 1; round <= 8; round++) {
-    const world = worldOf(base, log, free.turn, later(round * LEASE_OVER_MS))
+    const world = worldOf(base, log, turns.turn, later(round * LEASE_OVER_MS))
     const { status } = await getTask(world, orgId, id)
     if (status !== 'running' && status !== 'planning') return
     await sweep(world)

@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Worker } from './play.ts'
 import type { Job } from './worker-process.ts'
 
@@ -18,7 +20,7 @@ export function processPool(databaseUrl: string) {
       all.add(child)
       await tell(child, { crashAt })
       let calls = 0
-      return (signals) => tell(child, { signals: calls++ === 0 ? signals : crashAt })
+      return { work: (signals) => tell(child, { signals: calls++ === 0 ? signals : crashAt }) }
     },
     async close() {
       all.add(await next)
@@ -28,7 +30,10 @@ export function processPool(databaseUrl: string) {
 }
 
 async function launch(databaseUrl: string) {
-  const child = fork(PROGRAM, [databaseUrl], { execArgv: ['--disable-warning=ExperimentalWarning'] })
+  const child = fork(PROGRAM, [databaseUrl], {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'agent-orchestrator-compile-cache') },
+  })
   const [said] = await Promise.race([once(child, 'message'), once(child, 'exit')])
   if (said !== 'ready') throw new Error(`a worker process did not start: ${said}`)
   return child

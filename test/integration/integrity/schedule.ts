@@ -8,6 +8,8 @@ export type Schedule = {
   actors: Actor[]
   /** The worker that is killed, and at which of its awaits; it works beside a second one. */
   crashAt: number
+  /** Null: it stays dead. Else it only slept, and goes on that many turns into the other worker's recovery. */
+  wakesAfter: number | null
   /** How often each worker is signalled: none is a lost signal, several are duplicates. */
   signals: [number, number]
   /** Which of the waiting actors goes on next, over and over. */
@@ -44,6 +46,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
     },
   ),
   crashAt: fc.integer({ min: 1, max: 30 }),
+  wakesAfter: fc.option(fc.nat({ max: 12 }), { freq: 3 }),
   signals: fc.tuple(fc.nat({ max: 3 }), fc.nat({ max: 3 })),
   picks: fc.array(fc.nat({ max: 30 }), { minLength: 1, maxLength: 20 }),
 })

@@ -1,0 +1,84 @@
+import { z } from 'zod'
+import type { LookUp } from '#agents/define.ts'
+import type { JsonObject } from '#skills/define.ts'
+import { toJsonb } from '../json.ts'
+import type { Toolbox } from '../tools.ts'
+import type { Plan } from './schema.ts'
+import { checkSteps } from './steps.ts'
+
+const lookUpShape = z.object({ tool: z.string(), input: z.record(z.string(), z.json()).default({}), why: z.string().default('') })
+
+const answerShape = z.union([
+  z.object({ lookUps: z.array(lookUpShape).min(1).max(8) }),
+  z.object({
+    summary: z.string().min(1).max(4000),
+    confidence: z.number().min(0).max(1),
+    output: z.record(z.string(), z.json()).nullish(),
+    steps: z
+      .array(
+        z.object({
+          tool: z.string(),
+          input: z.record(z.string(), z.json()),
+          why: z.string().max(4000),
+          basedOn: z.array(z.string().max(4000)).max(50).nullish(),
+          notBefore: z.iso.datetime({ offset: true }).nullish(),
+        }),
+      )
+      .max(50),
+  }),
+])
+
+export type Answer = { lookUps: LookUp[] } | { plan: Plan }
+
+/** What is wrong with an answer; `refused`: the tools in it that are beyond the agent's. */
+export type Invalid = { problem: string; refused: string[] }
+
+/** What the model's words say, held to their form, to the agent's tools and to the tools' schemas. */
+export function readAnswer(text: string, tools: Toolbox, skillId: string | null, mayLookUp: boolean): Answer | Invalid {
+  let json: unknown
+  try {
+    json = storable(text)
+  } catch (error) {
+    return { problem: `it is no JSON (${(error as Error).message})`, refused: [] }
+  }
+  const parsed = answerShape.safeParse(json)
+  if (!parsed.success) return { problem: problemOf(json, parsed.error), refused: [] }
+  if ('lookUps' in parsed.data) {
+    if (!mayLookUp) return { problem: 'no more look-ups: answer with a plan', refused: [] }
+    return { lookUps: parsed.data.lookUps as LookUp[] }
+  }
+  const { summary, confidence, output, steps } = parsed.data
+  const plan: Plan = {
+    summary,
+    confidence,
+    ...(output ? { output: output as JsonObject } : {}),
+    steps: steps.map(({ tool, input, why, basedOn, notBefore }, index) => ({
+      index,
+      tool,
+      input: input as JsonObject,
+      why,
+      ...(basedOn ? { basedOn } : {}),
+      ...(notBefore ? { notBefore } : {}),
+    })),
+  }
+  const { errors, refused } = checkSteps(plan.steps, tools, skillId)
+  if (errors.length === 0) return { plan }
+  return { problem: errors.map(({ path, message }) => `${path}: ${message}`).join('; '), refused }
+}
+
+// Escaped or not: what jsonb refuses. A pair of surrogates makes a false alarm, which costs a copy and changes nothing.
+const ODD = /\\u0000|\\ud[89a-f]/i
+
+/** As the database will hold it, from the start: what is hashed, shown and run must be what is stored. */
+function storable(text: string): unknown {
+  const json = JSON.parse(text)
+  return ODD.test(text) || !text.isWellFormed() ? JSON.parse(toJsonb(json)) : json
+}
+
+/** The complaint about the form that the answer seems to have meant. */
+function problemOf(json: unknown, error: z.ZodError) {
+  const issue = error.issues[0]
+  const meantLookUps = typeof json === 'object' && json !== null && 'lookUps' in json
+  const branch = issue?.code === 'invalid_union' ? issue.errors[meantLookUps ? 0 : 1] : error.issues
+  return (branch ?? error.issues).map(({ path, message }) => `${path.join('.') || 'the answer'}: ${message}`).join('; ')
+}

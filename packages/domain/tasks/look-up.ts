@@ -1,0 +1,68 @@
+import type { LookUp, Observation } from '#agents/define.ts'
+import type { Json, JsonObject } from '#skills/define.ts'
+import type { Toolbox } from '../tools.ts'
+import { type Tool, ToolError, type World } from '../world.ts'
+import { type Stop, Stopped, TimedOut, within } from './failure.ts'
+import type { PlanningTask } from './schema.ts'
+import { inputErrors } from './steps.ts'
+import { decide, type Notes } from './write.ts'
+
+const OBSERVATION_LIMIT = 20_000 // characters of one look-up's output that the model is shown
+
+/** Calls a tool without side effects while planning, and notes it. What fails or is refused is an observation too: the plan goes on. */
+export async function lookUpOne(
+  world: World,
+  task: PlanningTask,
+  tools: Toolbox,
+  lookUp: LookUp,
+  notes: Notes,
+  stop: Stop,
+): Promise<Observation> {
+  const tool = tools.get(lookUp.tool)
+  const startedAt = performance.now()
+  const result =
+    tool && !tool.sideEffects
+      ? await tryTool(world, task, tool, lookUp, stop)
+      : { error: 'refused: not one of the tools to look things up with' }
+  const refused = !tool || tool.sideEffects
+  const ms = Math.round(performance.now() - startedAt)
+  const message = 'error' in result ? `Looked up ${lookUp.tool}: ${result.error}` : `Looked up ${lookUp.tool}`
+  notes.trace.push({ type: refused ? 'refused' : 'looked_up', message, data: { tool: lookUp.tool, ms } })
+  decide(notes, {
+    decisionType: 'tool_call',
+    reasoning: lookUp.why,
+    action: { tool: lookUp.tool, input: lookUp.input },
+    result: result as JsonObject,
+  })
+  return { ...lookUp, ...result }
+}
+
+async function tryTool(
+  world: World,
+  task: PlanningTask,
+  tool: Tool,
+  { input }: LookUp,
+  stop: Stop,
+): Promise<{ output: JsonObject } | { error: string }> {
+  const wrong = inputErrors(tool, input)
+  if (wrong.length > 0) return { error: wrong.map(({ path, message }) => `input${path}: ${message}`).join('; ') }
+  const { orgId, id: taskId, agentType } = task
+  try {
+    const { output } = await within(world.settings.toolTimeoutMs, stop.now, (signal) =>
+      tool.call(input, { orgId, taskId, agentType, signal, now: world.clock.now(), idempotencyKey: `${taskId}:look-up` }),
+    )
+    return { output: shown(output) }
+  } catch (error) {
+    if (error instanceof Stopped) throw error
+    if (!(error instanceof ToolError || error instanceof TimedOut)) {
+      world.log.warn({ taskId, tool: tool.name, error: String(error) }, 'a look-up threw')
+    }
+    return { error: (error as Error).message } // the plan goes on with what is left
+  }
+}
+
+function shown(output: Json): JsonObject {
+  const whole = typeof output === 'object' && output !== null && !Array.isArray(output) ? output : { value: output }
+  const text = JSON.stringify(whole)
+  return text.length <= OBSERVATION_LIMIT ? whole : { cutOff: text.slice(0, OBSERVATION_LIMIT), length: text.length }
+}
