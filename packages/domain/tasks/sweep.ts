@@ -1,4 +1,4 @@
-import type { World } from '../world.ts'
+import type { Statement, World } from '../world.ts'
 import { release } from './release.ts'
 
 const MOST = 5_000
@@ -8,16 +8,27 @@ const MOST = 5_000
  * rings for every agent type that has work. Answers when the next task comes due, null when none is foreseen.
  */
 export async function sweep(world: World): Promise<Date | null> {
-  const now = world.clock.now()
-  await world.sql.run(MARK_DUE, [now, MOST])
-  const held = await world.sql.run<{ id: string }>(FORGOTTEN, [MOST])
+  const { markDue, forgotten, readyTypes, forgetKeys, nextDue } = sweepStatements(world.clock.now())
+  await world.sql.run(...markDue)
+  const held = await world.sql.run<{ id: string }>(...forgotten)
   if (held.length > 0) await release(world, { ids: held.map((row) => row.id) })
-  for (const { agentType, priority } of await world.sql.run<{ agentType: string; priority: number }>(READY_TYPES, [])) {
+  for (const { agentType, priority } of await world.sql.run<{ agentType: string; priority: number }>(...readyTypes)) {
     world.queue.ring(agentType, priority)
   }
-  await world.sql.run(FORGET_KEYS, [now])
-  const [next] = await world.sql.run<{ dueAt: Date | null }>(NEXT_DUE, [])
+  await world.sql.run(...forgetKeys)
+  const [next] = await world.sql.run<{ dueAt: Date | null }>(...nextDue)
   return next?.dueAt ?? null
+}
+
+/** What a sweep asks of the database, with its values. */
+export function sweepStatements(now: Date) {
+  return {
+    markDue: [MARK_DUE, [now, MOST]],
+    forgotten: [FORGOTTEN, [MOST]],
+    readyTypes: [READY_TYPES, []],
+    forgetKeys: [FORGET_KEYS, [now]],
+    nextDue: [NEXT_DUE, []],
+  } satisfies Record<string, [Statement, unknown[]]>
 }
 
 const MARK_DUE = {

@@ -1,0 +1,110 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { agentTypes } from '#agents/index.ts'
+import { ensureAgents } from '#domain/agents/get.ts'
+import { listStatement } from '#domain/tasks/list.ts'
+import { CLAIM } from '#domain/tasks/sql.ts'
+import { sweepStatements } from '#domain/tasks/sweep.ts'
+import { testWorld } from '../support/world.ts'
+
+const TASKS = 100_000
+const world = await testWorld({ connections: 1 })
+
+/** A busy service: most tasks are over, some wait, some are planned for later, a few are being worked on. */
+const FILL = `
+INSERT INTO "AgentTask" ("id", "orgId", "agentId", "agentType", "title", "taskType", "priority", "status", "ready", "dueAt", "createdAt", "updatedAt")
+SELECT 't' || n, c."orgId", c."id", c."agentType", 'task ' || n, 'test', 1 + n % 10,
+  CASE WHEN n % 10 < 6 THEN 'completed' WHEN n % 10 = 9 THEN 'planning' ELSE 'queued' END,
+  n % 10 IN (6, 7), CASE WHEN n % 10 >= 6 THEN now() + (n % 10 - 7) * interval '1 hour' END,
+  now() - n * interval '1 second', now()
+FROM generate_series(1, ${TASKS}) n JOIN (SELECT *, row_number() OVER () AS nth FROM "AgentConfig") c ON c.nth = 1 + n % ${agentTypes.length * 2}`
+
+beforeAll(async () => {
+  for (const orgId of ['one', 'two']) await ensureAgents(world, orgId, agentTypes)
+  await world.sql.run({ name: 'fill', text: FILL }, [])
+  await world.sql.run({ name: 'analyze', text: 'ANALYZE' }, [])
+}, 120_000)
+
+type Plan = {
+  'Node Type': string
+  'Index Name'?: string
+  'Relation Name'?: string
+  'Actual Rows': number
+  'Actual Loops': number
+  'Rows Removed by Filter'?: number
+  Plans?: Plan[]
+}
+
+/** The plan as it ran, in a transaction that is rolled back. */
+async function explain(text: string, values: unknown[]) {
+  const undo = new Error('undo')
+  let plan: Plan | undefined
+  await world.sql
+    .transaction(async (sql) => {
+      const [row] = await sql.run<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
+        { name: '', text: `EXPLAIN (ANALYZE, FORMAT JSON) ${text}` },
+        values,
+      )
+      plan = row?.['QUERY PLAN'][0].Plan
+      throw undo
+    })
+    .catch((error) => {
+      if (error !== undo) throw error
+    })
+  return nodesOf(plan as Plan)
+}
+
+const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
+
+/** How many rows of the tasks' table a statement looked at. */
+const read = (nodes: Plan[]) =>
+  nodes
+    .filter((node) => node['Relation Name'] === 'AgentTask' && node['Node Type'].includes('Scan'))
+    .reduce((sum, node) => sum + node['Actual Loops'] * (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)), 0)
+
+const indexes = (nodes: Plan[]) => nodes.flatMap((node) => node['Index Name'] ?? [])
+const scans = (nodes: Plan[]) => nodes.filter((node) => node['Node Type'] === 'Seq Scan' && node['Relation Name'] === 'AgentTask')
+
+describe(`at ${TASKS.toLocaleString('en')} tasks`, () => {
+  test('a claim for all types reads the tasks that it takes, by its index', async () => {
+    await world.sql.run({ name: '', text: `UPDATE "AgentTask" SET "ready" = true WHERE NOT "ready" AND "dueAt" <= now()` }, [])
+    const now = new Date()
+    const nodes = await explain(CLAIM.text, [agentTypes, 10, now, 'token', now])
+    expect(indexes(nodes)).toEqual(expect.arrayContaining(['AgentTask_claim_any', 'AgentTask_due']))
+    expect(scans(nodes)).toEqual([])
+    expect(read(nodes)).toBeLessThan(100)
+  })
+
+  test('a claim for one type reads the tasks that it takes, by its index', async () => {
+    const now = new Date()
+    const nodes = await explain(CLAIM.text, [['clip'], 10, now, 'token', now])
+    expect(indexes(nodes).some((name) => name.startsWith('AgentTask_claim'))).toBe(true)
+    expect(scans(nodes)).toEqual([])
+    expect(read(nodes)).toBeLessThan(200)
+  })
+
+  const filters = [
+    {},
+    { status: 'planning' },
+    { status: 'failed' },
+    { agentType: 'clip' },
+    { status: 'queued', agentType: 'clip' },
+    { crewId: 'none' },
+  ] as const
+  test.each(filters)('a list filtered by %j reads a page, by an index', async (filter) => {
+    for (const from of [null, { createdAt: new Date(Date.now() - 50_000_000), id: 't50000' }]) {
+      const { text, values } = listStatement('one', filter, 50, from)
+      const nodes = await explain(text, values)
+      expect(scans(nodes)).toEqual([])
+      expect(read(nodes)).toBeLessThan(1_000)
+    }
+  })
+
+  test.each(Object.entries(sweepStatements(new Date())))(
+    'the sweep (%s) reads what it mends, by an index',
+    async (_, [statement, values]) => {
+      const nodes = await explain(statement.text, values)
+      expect(scans(nodes)).toEqual([])
+      expect(read(nodes)).toBeLessThan(15_000) // it marks 5,000 at a time: read, locked and written
+    },
+  )
+})
