@@ -75,6 +75,8 @@ export function readConfig(environment: Record<string, string | undefined> = pro
   return parsed.data
 }
 
+export const startedByNpm = () => process.env.npm_lifecycle_event !== undefined
+
 export const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** A URL may hold a password, before its last @ or in its query, and what is wrong with it may be that it cannot be parsed. */

@@ -1,3 +1,5 @@
+import { startedByNpm } from './config.ts'
+
 /** Runs a program. What it throws becomes one line on stderr and exit code 1. */
 export function onFatal(program: () => Promise<void>): void {
   program().catch((error: Error) => {
@@ -6,14 +8,19 @@ export function onFatal(program: () => Promise<void>): void {
   })
 }
 
+const LOOK_FOR_NPM_MS = 250
+
 /**
  * Settles at SIGINT or SIGTERM; a second signal leaves at once. Asked for before anything is started, it also hears a signal that comes
- * in the middle of the start: what was started is then stopped in order.
+ * in the middle of the start: what was started is then stopped in order. npm passes signals to its shell, and many shells die of them
+ * without a word to their child: so under npm the end of the parent is a signal too.
  */
-export function stopSignal(): Promise<void> {
+export function stopSignal({ underNpm = startedByNpm() } = {}): Promise<void> {
   return new Promise((told) => {
     let signals = 0
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (++signals > 1 ? process.exit(130) : told()))
+    const parent = process.ppid
+    if (underNpm) setInterval(() => void (process.ppid !== parent && told()), LOOK_FOR_NPM_MS).unref()
   })
 }
 

@@ -61,7 +61,13 @@ function passwordIn(root: string) {
 function placeFor(root: string, password: string): Place {
   const native = nativeDirectory()
   const { version } = JSON.parse(packageOf(native)) as { version: string } // PostgreSQL's own
-  const plain = { binaries: native, major: String(Number.parseInt(version, 10)), home: root, data: join(root, 'postgres'), password }
+  const plain = {
+    binaries: native,
+    major: String(Number.parseInt(version, 10)),
+    home: root,
+    data: join(root, 'postgres'),
+    password,
+  }
   if (process.getuid?.() !== 0) return plain
   const user = unprivilegedUser()
   let binaries = native
@@ -136,7 +142,9 @@ function moveUnlessThere(half: string, to: string) {
 function checkVersion({ data, major }: Place) {
   const made = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
   if (made !== major)
-    throw new Error(`${data} was made by PostgreSQL ${made} and this is ${major}: move it away to start anew, or set DATABASE_URL`)
+    throw new Error(
+      `${data} was made by PostgreSQL ${made} and this is ${major}: move it away to start anew, or set DATABASE_URL`,
+    )
 }
 
 /** Made beside and renamed when whole: neither a second starter nor the next start after a crash ever sees half a directory. */

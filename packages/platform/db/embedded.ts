@@ -37,8 +37,10 @@ export async function startEmbeddedPostgres(dataDir: string, settings: Record<st
     // Another process may have won the race for the same directory: then its pid file is there, and we attach to it.
     if (!running && !isAlive(server.pid)) deadline = Math.min(deadline, Date.now() + GIVE_UP_MS)
     if (Date.now() > deadline || presence.hopeless) {
-      if (!running && isAlive(server.pid)) process.kill(server.pid, 'SIGINT')
-      throw new Error(`the embedded PostgreSQL did not start: ${running ? presence.why : (lastFatal(log) ?? presence.why)}; see ${log}`)
+      if (!running) await shutDown(server.pid)
+      throw new Error(
+        `the embedded PostgreSQL did not start: ${running ? presence.why : (lastFatal(log) ?? presence.why)}; see ${log}`,
+      )
     }
     await sleep(100)
   }
@@ -126,7 +128,11 @@ function freePort() {
  * Connects, makes sure of the database, and keeps the connection: it says that the server is in use. Waits for whoever is just turning
  * the server off. Else answers what went wrong last; hopeless: it would go wrong again.
  */
-async function becomePresent(url: string, pid: number, deadline: number): Promise<pg.Client | { why: string; hopeless: boolean }> {
+async function becomePresent(
+  url: string,
+  pid: number,
+  deadline: number,
+): Promise<pg.Client | { why: string; hopeless: boolean }> {
   for (;;) {
     const client = new pg.Client({ connectionString: url, application_name: PRESENCE, connectionTimeoutMillis: 5_000 })
     client.on('error', () => {}) // the server went away: whoever asks it next hears of it
@@ -169,13 +175,17 @@ async function stop(presence: pg.Client, url: string, data: string) {
     const { rows } = await client.query<{ last: boolean }>(LAST_ONE_OUT, [PRESENCE_LOCK, PRESENCE])
     const server = rows[0]?.last && runningServer(data)
     if (!server) return
-    process.kill(server.pid, 'SIGINT') // PostgreSQL's fast shutdown
-    for (let waited = 0; isAlive(server.pid) && waited < 10_000; waited += 20) await sleep(20)
+    await shutDown(server.pid)
   } catch {
     // it does not answer: it is going down already
   } finally {
     await client.end().catch(() => {})
   }
+}
+
+async function shutDown(pid: number) {
+  if (isAlive(pid)) process.kill(pid, 'SIGINT') // PostgreSQL's fast shutdown
+  for (let waited = 0; isAlive(pid) && waited < 10_000; waited += 20) await sleep(20)
 }
 
 const LAST_ONE_OUT = `

@@ -10,11 +10,13 @@ const NAME = 'builtin (rules, no language model)'
 export const builtin = (): Model => ({
   name: NAME,
   instant: true,
-  async generate({ situation }) {
+  async generate({ situation, signal }) {
+    signal.throwIfAborted()
     if (!situation) throw new ModelError('the builtin model plans tasks and nothing else', { retryable: false })
     return { answer: JSON.stringify(nextMove(situation)), usage: NO_TOKENS }
   },
-  async *stream() {
+  async *stream({ signal }) {
+    if (signal.aborted) return yield { type: 'aborted' }
     yield { type: 'text', text: `I am ${NAME}: set AI_PROVIDER to talk to a language model.` }
     yield { type: 'done', usage: NO_TOKENS }
   },
