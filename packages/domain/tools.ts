@@ -12,7 +12,7 @@ export type Toolbox = ReadonlyMap<string, Tool>
 
 /**
  * The built-in skills and the tools of the services around us, as far as the agent may use them. A service that does not answer is
- * left out and named in `missing`: the task goes on with what is left.
+ * left out and named in `missing`: the task goes on with what is left. A built-in skill's name is taken: nothing from outside replaces it.
  */
 export async function toolsOf(world: World, orgId: string, agentType: string, agent: Pick<AgentSettings, 'allowedSkills'>) {
   const allowed = agent.allowedSkills ?? agentOf(agentType)?.skills ?? []
@@ -26,7 +26,9 @@ export async function toolsOf(world: World, orgId: string, agentType: string, ag
   for (const [at, { name }] of world.toolSources.entries()) {
     const offer = offers[at]
     if (offer?.status === 'rejected') missing.push({ source: name, reason: (offer.reason as Error).message })
-    else for (const tool of offer?.value ?? []) if (isAllowed(tool.name, allowed)) tools.set(tool.name, tool)
+    else
+      for (const tool of offer?.value ?? [])
+        if (isAllowed(tool.name, allowed) && !world.builtIn.has(tool.name)) tools.set(tool.name, tool)
   }
   return { tools: tools as Toolbox, missing }
 }

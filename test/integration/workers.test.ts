@@ -228,6 +228,38 @@ test('what an agent wants beyond its plan is a child task with a gate of its own
   await reaches(data[0].id, 'awaiting_approval')
 })
 
+test('what was approved runs, whatever is allowed by then', async () => {
+  const { create, reaches, ask, calls } = await service(() => ({ ok: true }))
+  await ask('PUT', '/api/v1/agents/moderation', { body: { autonomyLevel: 'copilot' } })
+  const task = await reaches(await create([call('careful')]), 'awaiting_approval')
+  await ask('PUT', '/api/v1/agents/moderation', { body: { allowedSkills: [], autonomyLevel: 'manual', isEnabled: false } })
+  expect((await ask('POST', `/api/v1/approvals/${task.approval.id}/approve`)).status).toBe(200)
+  await reaches(task.id, 'completed')
+  expect(calls).toHaveLength(1)
+})
+
+test('a tool source that is down when a step is to run is waited for', async () => {
+  const { source, calls } = loggedTools([{ name: 'careful', idempotent: true }])
+  let asked = 0
+  const flaky = {
+    name: 'flaky',
+    tools: (orgId: string) => (++asked === 2 ? Promise.reject(new Error('it is down')) : source.tools(orgId)),
+  }
+  const { ask } = await startService({ model, toolSources: [flaky] })
+  await ask('PUT', '/api/v1/agents/moderation', { body: { allowedSkills: ['careful'] } })
+  const body = { agentType: 'moderation', title: 'work', taskType: 'test', input: { steps: [call('careful')] } }
+  const { id } = (await ask('POST', '/api/v1/tasks', { body })).body
+  const task = await until(
+    async () => (await ask('GET', `/api/v1/tasks/${id}`)).body,
+    ({ finishedAt }) => finishedAt !== null,
+  )
+  expect(task.status).toBe('completed')
+  expect(task.reasoningTrace.find(({ type }: { type: string }) => type === 'retry').message).toContain(
+    'flaky does not answer (it is down)',
+  )
+  expect(calls).toHaveLength(1)
+})
+
 test('what signals lost is found by the sweep', async () => {
   const api = await startService({ model })
   api.world.queue.serve(() => true) // takes every signal and does nothing: they are lost

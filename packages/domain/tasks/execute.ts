@@ -12,14 +12,16 @@ import { decide, type Notes, write } from './write.ts'
 /**
  * Runs the steps that were approved (or the plan's own, on autopilot), in order, each at most once: no model speaks here. A step with
  * a result is never run again; one that started and left none is run again only if its tool is idempotent.
- * Throws TaskFailed (`outcome_unknown`, `skill_failed`, `skill_not_allowed`, `timeout`, `plan_invalid`) or TryAgain.
+ * Throws TaskFailed (`outcome_unknown`, `skill_failed`, `plan_invalid`) or TryAgain.
  */
 export async function execute(world: World, task: RunningTask, notes: Notes, stop: Stop): Promise<void> {
   const steps = task.approval?.steps ?? task.plan.steps
   const hash = actionHash(steps)
   if (hash !== task.actionHash)
     throw new TaskFailed('plan_invalid', `the steps hash to ${hash}, not to ${task.actionHash}: they are not what was decided on`)
-  const { tools } = await toolsOf(world, task.orgId, task.agentType, task.agent)
+  // What was decided on runs: no policy that changed since stands between the decision and the last step.
+  const decided = { allowedSkills: steps.map((step) => step.tool) }
+  const { tools, missing } = await toolsOf(world, task.orgId, task.agentType, decided)
   const records = new Map(task.steps.map((record) => [record.index, record]))
   const outputs = new Map<number, Json>()
   for (const step of steps) {
@@ -30,7 +32,7 @@ export async function execute(world: World, task: RunningTask, notes: Notes, sto
     }
     stop.soon.throwIfAborted()
     if (await parkUntilDue(world, task, notes, step)) return
-    const tool = allowedTool(tools, step)
+    const tool = toolFor(step, tools, missing)
     if (record?.status === 'started' && !tool.idempotent) {
       throw new TaskFailed(
         'outcome_unknown',
@@ -52,14 +54,12 @@ async function parkUntilDue(world: World, task: RunningTask, notes: Notes, step:
   return true
 }
 
-function allowedTool(tools: Toolbox, step: Step): Tool {
+function toolFor(step: Step, tools: Toolbox, missing: { source: string; reason: string }[]): Tool {
   const tool = tools.get(step.tool)
-  if (!tool?.sideEffects)
-    throw new TaskFailed(
-      'skill_not_allowed',
-      `step ${step.index}: the agent may not use ${step.tool} any more, or it does not answer`,
-    )
-  return tool
+  if (tool?.sideEffects) return tool
+  const down = missing.map(({ source, reason }) => `${source} does not answer (${reason})`).join(', ')
+  if (down) throw new TryAgain('skill_failed', `step ${step.index} (${step.tool}): ${down}`)
+  throw new TaskFailed('skill_failed', `step ${step.index}: there is no tool ${step.tool} any more`)
 }
 
 async function runStep(

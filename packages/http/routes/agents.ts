@@ -23,7 +23,14 @@ const options = {
   provider: z.enum(['ollama', 'openai', 'anthropic', 'builtin']).optional(),
   budget: budget.optional(),
   cache: z.boolean().optional(),
-  channels: z.record(z.string().max(100), z.strictObject({ webhook: z.url({ protocol: /^https?$/, error: 'must be a URL that begins with https:// or http://' }).max(2_000) })).optional(),
+  channels: z
+    .record(
+      z.string().max(100),
+      z.strictObject({
+        webhook: z.url({ protocol: /^https?$/, error: 'must be a URL that begins with https:// or http://' }).max(2_000),
+      }),
+    )
+    .optional(),
 }
 
 /** One schema per type: what every agent has, and the type's own options. Secrets are never in it. */

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { cancelTask } from '#domain/tasks/cancel.ts'
 import { createTask } from '#domain/tasks/create.ts'
 import { taskEvents } from '#domain/tasks/events.ts'
-import { getTask } from '#domain/tasks/get.ts'
+import { getTask, type TaskDetail, type TaskView } from '#domain/tasks/get.ts'
 import { listTasks } from '#domain/tasks/list.ts'
 import { FAILURES, STATUSES } from '#domain/tasks/transitions.ts'
 import { type Api, endpoint } from '../endpoint.ts'
@@ -55,9 +55,9 @@ const task = {
 }
 const taskSchema = z.object(task).openapi('Task')
 
-const traceEntry = z
-  .object({ seq: z.int(), at: time, type: z.string(), message: z.string(), data: anyJson.nullable() })
-  .openapi('TraceEntry')
+const entry = { seq: z.int(), at: time, type: z.string(), message: z.string(), data: anyJson.nullable() }
+const traceEntry = z.object(entry).openapi('TraceEntry')
+const taskEvent = z.object({ ...entry, status: z.enum(STATUSES) }).openapi('TaskEvent')
 
 const detailSchema = z
   .object({
@@ -102,6 +102,12 @@ const detailSchema = z
   })
   .openapi('TaskDetail')
 
+/** A task with relatives is read back whole; what was created is answered without its history. */
+function alone(created: TaskView) {
+  const { plan: _, decisions: __, reasoningTrace: ___, approval: ____, steps: _____, ...task } = created as TaskDetail
+  return task
+}
+
 export function taskRoutes(api: Api) {
   const tag = 'Tasks'
   endpoint(api, {
@@ -116,7 +122,7 @@ export function taskRoutes(api: Api) {
     problems: ['agent_disabled', 'parent_cancelled'],
     handle: async ({ world, caller, body }) => {
       const created = await createTask(world, caller.orgId, body as never)
-      return { status: 201, body: created, headers: { location: `/api/v1/tasks/${created.id}` } }
+      return { status: 201, body: alone(created), headers: { location: `/api/v1/tasks/${created.id}` } }
     },
   })
   endpoint(api, {
@@ -155,7 +161,7 @@ export function taskRoutes(api: Api) {
     summary: 'Follow a task: its reasoning trace as it grows',
     description: 'Server-sent events until the task is over. `Last-Event-ID` resumes; without it the whole is replayed.',
     params: idParams,
-    response: traceEntry.extend({ status: z.enum(STATUSES) }).openapi('TaskEvent'),
+    response: taskEvent,
     contentType: 'text/event-stream',
     handle: async ({ world, caller, params, context }) => {
       const from = lastEventId(context)

@@ -11,7 +11,7 @@ const REPEATABLE = new Set(['40P01', '40001'])
  * Every statement here is a short one over an index. Plans are kept per connection, and one made while a table was small would scan it
  * for good: so scans and hash joins are taken only where nothing else is possible. What the plan costs is known: no compiling of it.
  */
-const SESSION = `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET timezone = 'UTC'`
+const SESSION = `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan; SET timezone = 'UTC'`
 
 export type Database = { sql: Sql; prisma: PrismaClient; close(): Promise<void> }
 

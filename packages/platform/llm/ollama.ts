@@ -3,6 +3,9 @@ import { type JsonSchema, type Model, ModelError, type ModelMessage, type Usage 
 import { grammarSchema } from './grammar.ts'
 import { retryAfterMs } from './retry-after.ts'
 
+/** Tokens. A plan's prompt has up to some 3,000; Ollama's default cuts it without a word, and lowers this to what the model can. */
+const CONTEXT = 8_192
+
 /** One line of an answer; the last one has the tokens. */
 const line = z.object({
   message: z.object({ content: z.string().default('') }).optional(),
@@ -38,7 +41,9 @@ export function ollama(options: { baseUrl: string; model: string }): Model {
 
   /** The pieces of an answer, the last one with its usage. Whoever stops reading closes the connection, which ends the work on the server. */
   async function* chat(messages: ModelMessage[], signal: AbortSignal, schema?: JsonSchema) {
-    const wanted = schema ? { format: grammarSchema(schema), options: { temperature: 0 } } : {}
+    const wanted = schema
+      ? { format: grammarSchema(schema), options: { num_ctx: CONTEXT, temperature: 0 } }
+      : { options: { num_ctx: CONTEXT } }
     try {
       const response = await send('/api/chat', signal, { model, messages, stream: true, ...wanted })
       for await (const text of linesOf(response.body)) {

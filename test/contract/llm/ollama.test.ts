@@ -1,0 +1,173 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, expect, test } from 'vitest'
+import { ollama } from '#platform/llm/ollama.ts'
+import { type OllamaAnswer, type OllamaEnd, startOllamaStub } from '../../support/ollama-stub.ts'
+import { type End, modelContract, type Play } from './suite.ts'
+
+const never = new AbortController().signal
+
+modelContract({
+  name: 'ollama llama2',
+  make: (baseUrl) => ollama({ baseUrl, model: 'llama2' }),
+  missingModel: 'ollama pull llama2',
+  async server(play) {
+    const stub = await startOllamaStub({ answer: (_, nth) => answerOf(play(nth)) })
+    const sent = () =>
+      stub.requests
+        .filter(({ path }) => path === '/api/chat')
+        .map(({ body, ended }) => ({ messages: body.messages as never, schema: body.format, ended }))
+    return { url: stub.url, sent, close: stub.close }
+  },
+})
+
+function answerOf(play: Play): OllamaAnswer {
+  if (play === 'missing model') return { status: 404, body: { error: "model 'llama2' not found" } }
+  if ('status' in play) return { status: play.status, body: { error: play.message }, headers: play.headers }
+  const { says, end = 'done', usage } = play
+  return {
+    pieces: says,
+    end: typeof end === 'function' ? async () => endOf(await end()) : endOf(end),
+    tokens: usage && { in: usage.tokensIn, out: usage.tokensOut },
+  }
+}
+
+const endOf = (end: End): OllamaEnd => (end === 'garbage' ? { lines: ['<html>no answer</html>'] } : end)
+
+/** What only Ollama does. */
+let answer: OllamaAnswer = '{}'
+const stub = await startOllamaStub({ models: ['llama2', 'mistral:7b'], answer: () => answer })
+afterAll(() => stub.close())
+
+const ask = (baseUrl = stub.url, schema: object = {}, model = 'llama2') =>
+  ollama({ baseUrl, model }).generate({ messages: [], schema: schema as never, signal: never })
+
+test('a model that the server does not have is found at the first check, which says how to get it', async () => {
+  const lacking = ollama({ baseUrl: stub.url, model: 'llama3' })
+  expect(await lacking.check(never)).toBe(`Ollama at ${stub.url} does not have the model llama3: run "ollama pull llama3"`)
+  expect(await ollama({ baseUrl: stub.url, model: 'mistral:7b' }).check(never)).toBeNull()
+  expect(await ollama({ baseUrl: stub.url, model: 'llama2:latest' }).check(never)).toBeNull()
+  await expect(ask(stub.url, {}, 'llama3')).rejects.toMatchObject({
+    message: expect.stringContaining('ollama pull llama3'),
+    retryable: false,
+  })
+})
+
+test('an address where no Ollama answers is not mistaken for a missing model', async () => {
+  await expect(ask(`${stub.url}/v1`)).rejects.toMatchObject({ message: expect.stringContaining('404'), retryable: false })
+  await expect(ask(`${stub.url}/v1`)).rejects.not.toThrow('ollama pull')
+})
+
+test('a slash at the end of the address changes nothing', async () => {
+  answer = '{"summary":"x"}'
+  expect((await ask(`${stub.url}/`)).answer).toBe('{"summary":"x"}')
+})
+
+test('a password in the address is sent and never shown', async () => {
+  const heard: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    heard.push(request.headers.authorization)
+    response.writeHead(500).end('no')
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const { port } = server.address() as AddressInfo
+  const error = await ask(`http://me:s%40cret@127.0.0.1:${port}`).catch((thrown) => thrown)
+  server.close()
+  expect(heard).toEqual([`Basic ${Buffer.from('me:s@cret').toString('base64')}`])
+  expect(error.message).toContain(`127.0.0.1:${port} answered 500`)
+  expect(error.message).not.toContain('cret')
+})
+
+test('tokens that the server does not report count as none', async () => {
+  const line = { message: { role: 'assistant', content: '{}' }, done: true }
+  answer = { pieces: [], end: { lines: [JSON.stringify(line)] } }
+  expect(await ask()).toEqual({ answer: '{}', usage: { tokensIn: 0, tokensOut: 0 } })
+})
+
+test('an error within an answer is worth trying again, and is quoted', async () => {
+  answer = { pieces: ['{'], end: { lines: [JSON.stringify({ error: 'the runner was killed' })] } }
+  await expect(ask()).rejects.toMatchObject({
+    name: 'ModelError',
+    message: expect.stringContaining('the runner was killed'),
+    retryable: true,
+  })
+})
+
+test.each(['null', '[]', '7', '"text"', '{"message":null}', '{"message":{"content":7},"done":true}'])(
+  'a line that is JSON but no part of an answer (%s) is worth trying again',
+  async (odd) => {
+    answer = { pieces: ['{'], end: { lines: [odd] } }
+    await expect(ask()).rejects.toMatchObject({ name: 'ModelError', retryable: true })
+  },
+)
+
+test('a line in the middle that cannot be read does not leave a hole in the answer', async () => {
+  const piece = (content: string, done = false) => JSON.stringify({ message: { role: 'assistant', content }, done })
+  answer = { pieces: ['{"text":"pay '], end: { lines: [piece('not').slice(0, -3), piece(' 10"}'), piece('', true)] } }
+  await expect(ask()).rejects.toMatchObject({ name: 'ModelError', retryable: true })
+})
+
+test('characters that arrive cut in two are put together', async () => {
+  const lines = Buffer.from(`${JSON.stringify({ message: { role: 'assistant', content: '"ünï 🎉"' }, done: true })}\n`)
+  const server = createServer(async (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    for (const byte of lines) await new Promise<void>((sent) => response.write(Buffer.of(byte), () => sent()))
+    response.end()
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const { answer: text } = await ask(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  server.close()
+  expect(text).toBe('"ünï 🎉"')
+})
+
+test('a pause that the server names as a date is kept', async () => {
+  const at = new Date(Date.now() + 60_000).toUTCString()
+  answer = { status: 503, body: 'busy', headers: { 'retry-after': at } }
+  const { retryAfterMs } = await ask().catch((error) => error)
+  expect(retryAfterMs).toBeGreaterThan(50_000)
+  expect(retryAfterMs).toBeLessThanOrEqual(60_000)
+})
+
+test('what Ollama cannot make a grammar of is left out of the schema, its shape is kept', async () => {
+  answer = '{}'
+  await ask(stub.url, {
+    anyOf: [
+      {
+        type: 'object',
+        properties: {
+          tool: { const: 'publish_post' },
+          text: { type: 'string', minLength: 1, maxLength: 5000, description: 'the text' },
+          at: { type: 'string', format: 'date-time', pattern: '\\d+' },
+          kind: { enum: ['a', 'b'] },
+          nothing: { type: 'object', properties: {}, additionalProperties: false },
+          any: {},
+          named: { $ref: '#/$defs/inner' },
+          many: { type: 'array', items: { type: 'integer', minimum: 0 }, minItems: 1, maxItems: 50 },
+          most: { type: 'array', items: { type: 'string' }, maxItems: 10_000 },
+        },
+        required: ['tool', 'text'],
+        additionalProperties: false,
+      },
+    ],
+  })
+  const anything = { type: ['object', 'array', 'string', 'number', 'boolean', 'null'] }
+  expect(stub.chats.at(-1)?.format).toEqual({
+    anyOf: [
+      {
+        type: 'object',
+        properties: {
+          tool: { const: 'publish_post' },
+          text: { type: 'string' },
+          at: { type: 'string' },
+          kind: { enum: ['a', 'b'] },
+          nothing: { type: 'object' },
+          any: anything,
+          named: anything,
+          many: { type: 'array', items: { type: 'integer' }, minItems: 1, maxItems: 50 },
+          most: { type: 'array', items: { type: 'string' } },
+        },
+        required: ['tool', 'text'],
+      },
+    ],
+  })
+})
