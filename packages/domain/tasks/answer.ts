@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { LookUp } from '#agents/define.ts'
 import type { JsonObject } from '#skills/define.ts'
 import { toJsonb } from '../json.ts'
+import { moment } from '../moment.ts'
 import type { Toolbox } from '../tools.ts'
 import type { Plan } from './schema.ts'
 import { checkSteps } from './steps.ts'
@@ -21,7 +22,7 @@ const answerShape = z.union([
           input: z.record(z.string(), z.json()),
           why: z.string().max(4000),
           basedOn: z.array(z.string().max(4000)).max(50).nullish(),
-          notBefore: z.iso.datetime({ offset: true }).nullish(),
+          notBefore: moment.nullish(),
         }),
       )
       .max(50),

@@ -2,10 +2,11 @@ import cuid from '@bugsnag/cuid'
 import type { JsonObject } from '#skills/define.ts'
 import { ensureAgent } from '../agents/get.ts'
 import { toJsonb } from '../json.ts'
-import { invalid, Problem } from '../problem.ts'
+import { Problem } from '../problem.ts'
 import type { Sql, World } from '../world.ts'
 import { getTask, type TaskView } from './get.ts'
-import { release, ringWhenDue } from './release.ts'
+import { insertRelated } from './relatives.ts'
+import { ringWhenDue } from './release.ts'
 import { INSERT_TASKS } from './sql.ts'
 
 export type CreateTask = {
@@ -94,7 +95,7 @@ async function insert(world: World, task: NewTask) {
   throw disabled(task)
 }
 
-const disabled = ({ agentType }: NewTask) =>
+export const disabled = ({ agentType }: NewTask) =>
   new Problem('agent_disabled', `The ${agentType} agent is disabled and takes no new task.`)
 
 /** What GET would answer, without asking. */
@@ -120,49 +121,4 @@ function asCreated({ ready: _, dueAt: __, message: ___, scheduledFor, createdAt,
     createdAt: at,
     updatedAt: at,
   }
-}
-
-/**
- * With relatives the rows that it rests on are locked first: a dependency that ends meanwhile sees `hasDependents` and releases this
- * task, and a parent that is cancelled meanwhile takes it along or refuses it.
- */
-async function insertRelated(world: World, task: NewTask, dependsOn: string[]) {
-  await ensureAgent(world, task.orgId, task.agentType)
-  await world.sql.transaction(async (sql) => {
-    if (task.parentTaskId) await lockParent(sql, task.orgId, task.parentTaskId)
-    await lockDependencies(sql, task.orgId, dependsOn)
-    const waits = dependsOn.length > 0
-    const row = waits ? { ...task, ready: false, dueAt: null } : task
-    const [made] = await taskWriter(sql)([row])
-    if (!made?.agentId) throw disabled(task)
-    await sql.run(ADD_DEPENDENCIES, [task.id, dependsOn])
-  })
-  if (dependsOn.length > 0) await release(world, { ids: [task.id] })
-}
-
-async function lockParent(sql: Sql, orgId: string, id: string) {
-  const [parent] = await sql.run<{ status: string }>(LOCK_PARENT, [id, orgId])
-  if (!parent) throw invalid('parentTaskId', `there is no task ${id}`)
-  if (parent.status === 'cancelled') throw new Problem('parent_cancelled', `The parent task ${id} was cancelled.`)
-}
-
-async function lockDependencies(sql: Sql, orgId: string, ids: string[]) {
-  if (ids.length === 0) return
-  const found = new Set((await sql.run<{ id: string }>(MARK_DEPENDENCIES, [ids, orgId])).map((row) => row.id))
-  const missing = ids.findIndex((id) => !found.has(id))
-  if (missing >= 0) throw invalid(`dependsOn.${missing}`, `there is no task ${ids[missing]}`)
-}
-
-const LOCK_PARENT = { name: 'lock_parent', text: 'SELECT "status" FROM "AgentTask" WHERE "id" = $1 AND "orgId" = $2 FOR SHARE' }
-
-const MARK_DEPENDENCIES = {
-  name: 'mark_dependencies',
-  text: `
-WITH held AS (SELECT "id" FROM "AgentTask" WHERE "id" = ANY($1::text[]) AND "orgId" = $2 ORDER BY "id" FOR UPDATE)
-UPDATE "AgentTask" t SET "hasDependents" = true FROM held h WHERE t."id" = h."id" RETURNING t."id"`,
-}
-
-const ADD_DEPENDENCIES = {
-  name: 'add_dependencies',
-  text: 'INSERT INTO "TaskDependency" ("taskId", "dependsOnId") SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING',
 }

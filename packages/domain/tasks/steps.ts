@@ -50,11 +50,16 @@ export function inputErrors(tool: Tool, input: Json, form: 'literal' | 'with ref
     return [{ path: '', message: `cannot be checked: the schema of ${tool.name} is not valid (${(error as Error).message})` }]
   }
   if (validate(input)) return []
-  return (validate.errors ?? []).slice(0, 10).map((error) => ({
+  const all = validate.errors ?? []
+  // Every value may also be a reference: that it is none is no news beside what it should be.
+  const plain = all.filter(({ schemaPath, keyword }) => keyword !== 'anyOf' && !NOT_A_REFERENCE.test(schemaPath))
+  return (plain.length > 0 ? plain : all).slice(0, 10).map((error) => ({
     path: error.instancePath.replaceAll('/', '.'),
     message: `${error.message ?? 'is not valid'}${error.keyword === 'additionalProperties' ? `: ${error.params.additionalProperty}` : ''}`,
   }))
 }
+
+const NOT_A_REFERENCE = /\/anyOf\/0\/(type|required|additionalProperties|properties\/(\$|%24)ref\/\w+)$/
 
 const ajv = formats.default(new Ajv2020({ strict: false, allErrors: false, validateFormats: true }))
 const validators = new WeakMap<JsonSchema, Partial<Record<'literal' | 'with references', ValidateFunction>>>()

@@ -4,8 +4,9 @@ import { getApproval } from '#domain/approvals/get.ts'
 import { listApprovals } from '#domain/approvals/list.ts'
 import { reject } from '#domain/approvals/reject.ts'
 import { APPROVAL_STATUSES } from '#domain/approvals/schema.ts'
+import { moment } from '#domain/moment.ts'
 import { type Api, endpoint } from '../endpoint.ts'
-import { anyJson, idParams, jsonObject, moment, pageOf, paging, text, time } from '../fields.ts'
+import { anyJson, idParams, jsonObject, pageOf, paging, text, time } from '../fields.ts'
 
 export const approvalStatus = z.enum(APPROVAL_STATUSES)
 

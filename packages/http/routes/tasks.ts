@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { moment } from '#domain/moment.ts'
 import { cancelTask } from '#domain/tasks/cancel.ts'
 import { createTask } from '#domain/tasks/create.ts'
 import { taskEvents } from '#domain/tasks/events.ts'
@@ -6,7 +7,7 @@ import { getTask, type TaskDetail, type TaskView } from '#domain/tasks/get.ts'
 import { listTasks } from '#domain/tasks/list.ts'
 import { FAILURES, STATUSES } from '#domain/tasks/transitions.ts'
 import { type Api, endpoint } from '../endpoint.ts'
-import { agentType, anyJson, id, idParams, jsonObject, moment, pageOf, paging, text, time } from '../fields.ts'
+import { agentType, anyJson, id, idParams, jsonObject, pageOf, paging, text, time } from '../fields.ts'
 import { lastEventId, sendEvents } from '../sse.ts'
 import { approvalStatus, steps } from './approvals.ts'
 
@@ -163,6 +164,7 @@ export function taskRoutes(api: Api) {
     params: idParams,
     response: taskEvent,
     contentType: 'text/event-stream',
+    problems: ['validation_failed'],
     handle: async ({ world, caller, params, context }) => {
       const from = lastEventId(context)
       await getTask(world, caller.orgId, params.id)

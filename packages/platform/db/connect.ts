@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import type { Sql, Statement } from '#domain/world.ts'
@@ -48,17 +49,21 @@ const sqlOver = (pool: pg.Pool): Sql => ({
     repeating(async () => {
       const client = await pool.connect()
       let broken: Error | undefined
+      // Without a listener an error of a connection that is in use would end the process.
+      const lost = (error: Error) => {
+        broken = error
+      }
+      client.on('error', lost)
       try {
         await client.query('BEGIN')
         const result = await work(sqlWithin(client))
         await client.query('COMMIT')
         return result
       } catch (error) {
-        await client.query('ROLLBACK').catch((reason) => {
-          broken = reason
-        })
+        await client.query('ROLLBACK').catch(lost)
         throw error
       } finally {
+        client.off('error', lost)
         client.release(broken)
       }
     }),
@@ -75,6 +80,7 @@ async function repeating<T>(work: () => Promise<T>): Promise<T> {
       return await work()
     } catch (error) {
       if (attempt === TRIES || !REPEATABLE.has((error as { code?: string }).code ?? '')) throw error
+      await sleep(Math.random() * 20 * attempt) // so that those who met do not meet again
     }
   }
 }
