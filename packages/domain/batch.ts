@@ -44,6 +44,8 @@ export function batch<Item, Result>(
       waiting.push({ item, done, failed })
       if (planned) return
       planned = true
-      setImmediate(flush)
+      // With nothing under way it goes at once; what comes meanwhile is the next group.
+      if (underWay === 0) queueMicrotask(flush)
+      else setImmediate(flush)
     })
 }

@@ -6,7 +6,7 @@ import { notFound, PROBLEMS, Problem, type ProblemCode } from '#domain/problem.t
 import type { World } from '#domain/world.ts'
 import { authorize, type Caller } from './auth.ts'
 import { readBody } from './body.ts'
-import { type Answer, once } from './idempotency.ts'
+import { type Answer, once, textOf } from './idempotency.ts'
 import { answerProblem, validationProblem } from './problem.ts'
 
 export type Api = { app: OpenAPIHono; world: World; auth: 'off' | 'keys' }
@@ -69,17 +69,18 @@ async function serve<P extends Shape, Q extends Shape, B extends z.ZodType>(
   const key = spec.method === 'post' ? c.req.header('idempotency-key') : undefined
   if (key === undefined) {
     const answer = await spec.handle(asked)
-    return answer instanceof Response ? answer : respond(c, answer, JSON.stringify(answer.body))
+    return answer instanceof Response ? answer : respond(c, answer)
   }
   const request = { orgId: caller.orgId, key, method: spec.method, path: c.req.path, body: sent }
   const answer = await once(world, request, (inside) => spec.handle({ ...asked, world: inside }) as Promise<Answer>)
   if (answer.replayed) c.header('idempotent-replayed', 'true')
-  return respond(c, answer, answer.text ?? JSON.stringify(answer.body))
+  return respond(c, answer)
 }
 
-function respond(c: Context, { status, headers = {} }: Answer, text: string) {
+function respond(c: Context, answer: Answer) {
+  const { status, headers = {} } = answer
   c.header('x-request-id', c.get('requestId' as never))
-  return c.body(text, status as 200, { 'content-type': 'application/json', ...headers })
+  return c.body(textOf(answer), status as 200, { 'content-type': 'application/json', ...headers })
 }
 
 /** An id that cannot be one names nothing. */

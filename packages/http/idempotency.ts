@@ -5,7 +5,8 @@ import { inTransaction } from '#domain/transaction.ts'
 import type { World } from '#domain/world.ts'
 import { problemBody } from './problem.ts'
 
-export type Answer = { status: number; body: unknown; headers?: Record<string, string> }
+/** `text` is JSON as it stands; without it `body` is written out. */
+export type Answer = { status: number; headers?: Record<string, string>; body?: unknown; text?: string }
 
 const KEEP_MS = 24 * 3_600_000
 
@@ -19,7 +20,7 @@ export async function once(
   world: World,
   asked: { orgId: string; key: string; method: string; path: string; body: unknown },
   work: (world: World) => Promise<Answer>,
-): Promise<Answer & { text?: string; replayed?: true }> {
+): Promise<Answer & { replayed?: true }> {
   const { orgId, key } = asked
   if (!/^[\x21-\x7e]{1,255}$/.test(key))
     throw invalid('Idempotency-Key', 'must be 1 to 255 printable ASCII characters without blanks')
@@ -38,12 +39,14 @@ export async function once(
       await inside.sql.run(ROLLBACK, []) // a refusal leaves nothing behind but itself
       return { status: error.status, body: problemBody(error), headers: { 'content-type': 'application/problem+json' } }
     })
-    const text = JSON.stringify(answer.body)
+    const text = textOf(answer)
     const expiresAt = new Date(now.getTime() + KEEP_MS)
     await inside.sql.run(KEEP, [orgId, key, request, answer.status, JSON.stringify(answer.headers ?? {}), text, expiresAt])
     return { ...answer, text }
   })
 }
+
+export const textOf = ({ text, body }: Answer) => text ?? JSON.stringify(body)
 
 function replay(first: First, request: string) {
   if (first.request !== request) throw new Problem('idempotency_mismatch', 'This Idempotency-Key was used for another request.')

@@ -421,9 +421,10 @@ test('after all that: no error was logged, no task is there that was refused, an
   const bugs = lines.filter(({ level }) => level === 'error').map(({ message, fields }) => `${message}: ${fields.error}`)
   expect([...new Set(bugs)]).toEqual([])
 
-  const tasks = await world.db.agentTask.findMany({
-    include: { trace: { orderBy: { seq: 'asc' } }, approval: true, steps: true, deliveries: true },
-  })
+  const traces = Map.groupBy(await world.db.traceEntry.findMany({ orderBy: { seq: 'asc' } }), ({ taskId }) => taskId)
+  const steps = Map.groupBy(await world.db.taskStep.findMany(), ({ taskId }) => taskId)
+  const rows = await world.db.agentTask.findMany({ include: { approval: true, deliveries: true } })
+  const tasks = rows.map((row) => ({ ...row, trace: traces.get(row.id) ?? [], steps: steps.get(row.id) ?? [] }))
   const answered = tasks.filter(({ trace }) => trace[0]?.message !== 'Created by another task').map(({ id }) => id)
   expect(answered.sort()).toEqual([...createdIds].sort())
   expect(answered.length).toBeGreaterThan(20)

@@ -115,8 +115,12 @@ const LIFE: Record<string, () => Promise<void>> = {
     expect(escalates.decisions.map((d: { decisionType: string }) => d.decisionType)).toContain('escalate')
   },
   'planning -> running: autopilot, with steps': async () => {
-    const task = await reaches(await create('autopilot', 'slow tool'), 'running')
-    expect(task.approval).toBeNull()
+    const id = await create('autopilot', 'slow tool')
+    const task = await until(
+      () => get(id),
+      ({ steps }) => steps.length > 0,
+    )
+    expect(task).toMatchObject({ status: 'running', approval: null })
     expect(task.steps).toMatchObject([{ index: 0, tool: 'slow', status: 'started' }])
   },
   'awaiting_approval -> running: approved, as proposed or edited': async () => {

@@ -1,5 +1,5 @@
 // Vitest's global setup: one PostgreSQL for the whole run, with a migrated database to copy from.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -14,6 +14,8 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject) {
   const folder = mkdtempSync(join(tmpdir(), 'agent-orchestrator-test-'))
+  chmodSync(folder, 0o755) // root's PostgreSQL, which is another user, keeps its data in it: it is then removed with it
+  chmodSync(folder, 0o755) // so that the user to whom root hands PostgreSQL can enter it
   const server = await startEmbeddedPostgres(folder, { fsync: 'off', max_connections: '300' })
   await migrate(server.url)
   project.provide('postgres', server.url)

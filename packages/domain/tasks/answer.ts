@@ -7,19 +7,22 @@ import type { Toolbox } from '../tools.ts'
 import type { Plan } from './schema.ts'
 import { checkSteps } from './steps.ts'
 
-const lookUpShape = z.object({ tool: z.string(), input: z.record(z.string(), z.json()).default({}), why: z.string().default('') })
+/** It was parsed from JSON: what is in it need not be looked at again. */
+const jsonObject = z.record(z.string(), z.unknown())
+
+const lookUpShape = z.object({ tool: z.string(), input: jsonObject.default({}), why: z.string().default('') })
 
 const answerShape = z.union([
   z.object({ lookUps: z.array(lookUpShape).min(1).max(8) }),
   z.object({
     summary: z.string().min(1).max(4000),
     confidence: z.number().min(0).max(1),
-    output: z.record(z.string(), z.json()).nullish(),
+    output: jsonObject.nullish(),
     steps: z
       .array(
         z.object({
           tool: z.string(),
-          input: z.record(z.string(), z.json()),
+          input: jsonObject,
           why: z.string().max(4000),
           basedOn: z.array(z.string().max(4000)).max(50).nullish(),
           notBefore: moment.nullish(),

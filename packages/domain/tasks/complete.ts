@@ -30,6 +30,6 @@ export async function complete(
 
 async function end(world: World, task: HeldTask, notes: Notes, output: JsonObject, message: string, plan?: Plan) {
   notes.trace.push({ type: 'completed', message })
-  decide(notes, { decisionType: 'complete', reasoning: message, action: { status: 'completed' }, result: output })
+  decide(notes, { decisionType: 'complete', reasoning: message, action: { status: 'completed' } })
   await write(world, task, notes, { status: 'completed', output, plan })
 }

@@ -68,7 +68,12 @@ export type TaskDetail = TaskView & {
 
 /** One task with its plan, decisions, reasoning trace, approval and steps, in one round trip. Problem: `not_found`. */
 export async function getTask(world: World, orgId: string, id: string): Promise<TaskDetail> {
-  const [row] = await world.sql.run<{ task: TaskDetail }>(DETAIL, [id, orgId, world.clock.now()])
+  return JSON.parse(await taskAsJson(world, orgId, id))
+}
+
+/** The same as the JSON text that the database made: what is only passed on need not be read. */
+export async function taskAsJson(world: World, orgId: string, id: string): Promise<string> {
+  const [row] = await world.sql.run<{ task: string }>(DETAIL, [id, orgId, world.clock.now()])
   if (!row) throw notFound('task', id)
   return row.task
 }
@@ -101,5 +106,5 @@ SELECT json_build_object(${TASK_VIEW}, 'plan', t."plan",
   'steps', (SELECT coalesce(json_agg(json_build_object('index', s."index", 'tool', s."tool", 'status', s."status", 'input', s."input", 'output', s."output",
     'error', s."error", 'startedAt', ${time('s."startedAt"')}, 'finishedAt', ${time('s."finishedAt"')}) ORDER BY s."index"), '[]')
     FROM "TaskStep" s WHERE s."taskId" = t."id")
-) AS "task" FROM "AgentTask" t WHERE t."id" = $1 AND t."orgId" = $2`,
+)::text AS "task" FROM "AgentTask" t WHERE t."id" = $1 AND t."orgId" = $2`,
 }

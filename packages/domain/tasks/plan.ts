@@ -107,7 +107,7 @@ function situationOf(world: World, task: PlanningTask, tools: Toolbox, seen: Obs
   }
 }
 
-function notePlan(notes: Notes, { summary, confidence, output, steps }: Plan) {
+function notePlan(notes: Notes, { summary, confidence, steps }: Plan) {
   const count = steps.length === 1 ? '1 step' : `${steps.length} steps`
   notes.trace.push({
     type: 'planned',
@@ -117,7 +117,7 @@ function notePlan(notes: Notes, { summary, confidence, output, steps }: Plan) {
   decide(notes, {
     decisionType: 'plan',
     reasoning: summary,
-    action: { steps, ...(output ? { output } : {}) } as never,
+    action: { steps } as never, // the output stands in the plan
     confidence,
   })
 }

@@ -30,6 +30,9 @@ SELECT "id", "agentId" FROM made`,
 /**
  * Claims the best tasks that are due, strictly by priority, then age: those marked ready, and those whose time has come since the
  * sweep last marked them. $1: agent types, $2: how many, $3: now, $4: the lease's token, $5: the lease's end.
+ *
+ * It does not wait for the disk: the log is written in order, so whatever the worker writes next is durable only together with its claim,
+ * and a claim that a power cut took back leaves the task as it was, with a token that opens nothing.
  */
 export const CLAIM: Statement = {
   name: 'claim',
@@ -69,7 +72,8 @@ SELECT t."id", t."orgId", t."agentType", t."title", t."taskType", t."priority", 
   CASE WHEN t."status" = 'running' THEN
     (SELECT jsonb_agg(jsonb_build_object('index', s."index", 'status', s."status", 'output', s."output"))
      FROM "TaskStep" s WHERE s."taskId" = t."id") END AS "steps",
-  CASE WHEN t."watched" THEN pg_notify('task_trace', t."id") END AS "told"
+  CASE WHEN t."watched" THEN pg_notify('task_trace', t."id") END AS "told",
+  set_config('synchronous_commit', 'off', true) AS "hurried"
 FROM claimed t JOIN "AgentConfig" c ON c."id" = t."agentId"
 ORDER BY t."priority" DESC, t."createdAt", t."id"`,
 }

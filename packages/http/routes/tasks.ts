@@ -3,7 +3,7 @@ import { moment } from '#domain/moment.ts'
 import { cancelTask } from '#domain/tasks/cancel.ts'
 import { createTask } from '#domain/tasks/create.ts'
 import { taskEvents } from '#domain/tasks/events.ts'
-import { getTask, type TaskDetail, type TaskView } from '#domain/tasks/get.ts'
+import { getTask, type TaskDetail, type TaskView, taskAsJson } from '#domain/tasks/get.ts'
 import { listTasks } from '#domain/tasks/list.ts'
 import { FAILURES, STATUSES } from '#domain/tasks/transitions.ts'
 import { type Api, endpoint } from '../endpoint.ts'
@@ -152,7 +152,7 @@ export function taskRoutes(api: Api) {
     summary: 'Get a task with its plan, decisions and reasoning trace',
     params: idParams,
     response: detailSchema,
-    handle: async ({ world, caller, params }) => ({ status: 200, body: await getTask(world, caller.orgId, params.id) }),
+    handle: async ({ world, caller, params }) => ({ status: 200, text: await taskAsJson(world, caller.orgId, params.id) }),
   })
   endpoint(api, {
     method: 'get',

@@ -15,7 +15,7 @@ const PRESENCE_LOCK = 3300
 
 export type EmbeddedPostgres = {
   url: string
-  /** Ends the server unless another client is still connected: the last one out turns off the light. */
+  /** Ends the server, with whatever is still connected, unless another process has started it here too: the last one out turns off the light. */
   stop(): Promise<void>
 }
 
@@ -172,7 +172,7 @@ async function stop(presence: pg.Client, url: string, data: string) {
   client.on('error', () => {})
   try {
     await client.connect()
-    const { rows } = await client.query<{ last: boolean }>(LAST_ONE_OUT, [PRESENCE_LOCK, PRESENCE])
+    const { rows } = await client.query<{ last: boolean }>('SELECT pg_try_advisory_lock($1) AS "last"', [PRESENCE_LOCK])
     const server = rows[0]?.last && runningServer(data)
     if (!server) return
     await shutDown(server.pid)
@@ -187,7 +187,3 @@ async function shutDown(pid: number) {
   if (isAlive(pid)) process.kill(pid, 'SIGINT') // PostgreSQL's fast shutdown
   for (let waited = 0; isAlive(pid) && waited < 10_000; waited += 20) await sleep(20)
 }
-
-const LAST_ONE_OUT = `
-SELECT pg_try_advisory_lock($1) AND NOT EXISTS (
-  SELECT 1 FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> $2) AS "last"`
