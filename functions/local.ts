@@ -2,11 +2,12 @@
 import { isLoopback, readConfig } from '#platform/config.ts'
 import { openDatabase } from '#platform/database.ts'
 import { jsonLog } from '#platform/log.ts'
-import { onFatal, untilStopped } from '#platform/process.ts'
+import { onFatal, stopSignal, untilStopped } from '#platform/process.ts'
 import { chooseModel, openWorld, version } from '#platform/world.ts'
 import { runAll } from './one-process.ts'
 
 onFatal(async () => {
+  const stopped = stopSignal()
   const config = readConfig()
   const [database, { model, loudly }] = await Promise.all([openDatabase(config), chooseModel(config)])
   const settings = { approvalTimeoutHours: config.APPROVAL_TIMEOUT_HOURS }
@@ -35,5 +36,5 @@ Try:
     console.log('Draining: running steps finish, the rest is given back. Ctrl-C again to leave at once.')
     await running.drain()
     await stop()
-  })
+  }, stopped)
 })

@@ -14,7 +14,6 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject) {
   const folder = mkdtempSync(join(tmpdir(), 'agent-orchestrator-test-'))
-  chmodSync(folder, 0o755) // root's PostgreSQL, which is another user, keeps its data in it: it is then removed with it
   chmodSync(folder, 0o755) // so that the user to whom root hands PostgreSQL can enter it
   const server = await startEmbeddedPostgres(folder, { fsync: 'off', max_connections: '300' })
   await migrate(server.url)
