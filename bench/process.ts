@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { openConnection } from './connection.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const COMPILE_CACHE = new URL('../functions/compile-cache.mjs', import.meta.url).href // as npm start has it
 const START_LIMIT_MS = 60_000
 const STOP_LIMIT_MS = 15_000
 
@@ -27,7 +28,7 @@ export async function startServer(
   const port = await freePort()
   const { PATH = '', HOME = '' } = process.env // nothing else of ours: a DATABASE_URL or an OPENAI_API_KEY would change what is measured
   const startedAt = performance.now()
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...flags, join(ROOT, file)], {
+  const child = spawn(process.execPath, ['--import', COMPILE_CACHE, ...flags, join(ROOT, file)], {
     cwd: ROOT,
     env: { PATH, HOME, PORT: String(port), ...environment },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -18,7 +18,9 @@ export type Running = { port: number; drain(): Promise<void> }
 /** The API, the worker and the schedules over one world, until drained. The world is the caller's to close. */
 export async function runAll(world: LiveWorld, config: Config): Promise<Running> {
   const { listener, queue, log } = world
-  const served = await serve(createApi(world, { auth: config.AUTH, health: healthOf(world, config) }), config.HOST, config.PORT)
+  const closing = new AbortController()
+  const api = createApi(world, { auth: config.AUTH, health: healthOf(world, config), closing: closing.signal })
+  const served = await serve(api, config.HOST, config.PORT)
   const worker = startWorker(world, {
     agentTypes,
     slots: config.MAX_CONCURRENT_TASKS,
@@ -37,6 +39,7 @@ export async function runAll(world: LiveWorld, config: Config): Promise<Running>
   return {
     port: served.port,
     async drain() {
+      closing.abort()
       clearInterval(poll)
       await Promise.all([served.close(), worker.drain(GRACE_MS), ...running.map((schedule) => schedule.stop())])
     },

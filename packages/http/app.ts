@@ -10,8 +10,8 @@ import { outboxRoutes } from './routes/outbox.ts'
 import { taskRoutes } from './routes/tasks.ts'
 
 /** The whole API over a world: any host that speaks Request and Response serves it. */
-export function createApi(world: World, options: { auth: 'off' | 'keys'; health: Health }): OpenAPIHono {
-  const api: Api = { app: new OpenAPIHono(), world, auth: options.auth }
+export function createApi(world: World, options: { auth: 'off' | 'keys'; health: Health; closing: AbortSignal }): OpenAPIHono {
+  const api: Api = { app: new OpenAPIHono(), world, auth: options.auth, closing: options.closing }
   healthRoute(api, options.health)
   agentRoutes(api)
   taskRoutes(api)

@@ -9,7 +9,8 @@ import { readBody } from './body.ts'
 import { type Answer, once, textOf } from './idempotency.ts'
 import { answerProblem, validationProblem } from './problem.ts'
 
-export type Api = { app: OpenAPIHono; world: World; auth: 'off' | 'keys' }
+/** `closing` aborts when the process shuts down: streams end. */
+export type Api = { app: OpenAPIHono; world: World; auth: 'off' | 'keys'; closing: AbortSignal }
 
 type Shape = z.ZodObject
 type Asked<P extends Shape, Q extends Shape, B extends z.ZodType> = {

@@ -17,12 +17,17 @@ export function lastEventId(c: Context): number {
 
 /**
  * Sends events as they come, with a comment every 15 s as a heartbeat. The answer begins at once, for the first event may be hours away:
- * what is wrong with the request is for the route to find out before. After that a failure ends the stream: the reader resumes.
+ * what is wrong with the request is for the route to find out before. After that a failure ends the stream, and so does `closing` (the
+ * process shuts down): the reader resumes.
  */
-export function sendEvents(c: Context, log: Log, events: (signal: AbortSignal) => AsyncGenerator<ServerEvent>): Response {
+export function sendEvents(
+  c: Context,
+  { log, closing }: { log: Log; closing: AbortSignal },
+  events: (signal: AbortSignal) => AsyncGenerator<ServerEvent>,
+): Response {
   if (c.req.method === 'HEAD') return c.body(null, 200, { 'content-type': 'text/event-stream' }) // nobody would read on
   const left = new AbortController()
-  const source = events(left.signal)
+  const source = events(AbortSignal.any([left.signal, closing]))
   return streamSSE(c, async (stream) => {
     stream.onAbort(() => left.abort())
     const heartbeat = setInterval(() => void stream.write(': still here\n\n'), HEARTBEAT_MS)

@@ -256,7 +256,7 @@ test('a second process on the same database gives the first answer again', async
   const { createApi } = await import('#http/app.ts')
   const { healthOf } = await import('#platform/health.ts')
   const other = await testWorld({ databaseUrl })
-  const api = createApi(other, { auth: 'off', health: healthOf(other, {} as never) })
+  const api = createApi(other, { auth: 'off', health: healthOf(other, {} as never), closing: new AbortController().signal })
   const key = newKey()
   const first = await send(key, laterTask('elsewhere'))
   const second = await api.request('/api/v1/tasks', {

@@ -63,7 +63,7 @@ describe('/openapi.json', () => {
   })
 
   test('holds every path and method that is served, and no other', () => {
-    const api = createApi(world, { auth: 'off', health: healthOf(world, {} as never) })
+    const api = createApi(world, { auth: 'off', health: healthOf(world, {} as never), closing: new AbortController().signal })
     const served = api.routes
       .filter(({ method, path }) => method !== 'ALL' && !path.startsWith('/docs') && path !== '/openapi.json')
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)

@@ -78,14 +78,8 @@ FROM claimed t JOIN "AgentConfig" c ON c."id" = t."agentId"
 ORDER BY t."priority" DESC, t."createdAt", t."id"`,
 }
 
-/**
- * A worker's writes, all of one moment: each changes its task only under the status and the token that it names, and everything that
- * belongs to it (trace, decisions, steps, deliveries, the approval, child tasks) is written with it or not at all.
- * $1: Change rows, $2: now. Answers the ids that won.
- */
-export const WRITE_CHANGES: Statement = {
-  name: 'write_changes',
-  text: `
+/** The move itself, for those who still hold their task, with the trace and the decisions. Every write of a worker has these. */
+const MOVE_AND_RECORD = `
 WITH asked AS (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(
     "id" text, "token" text, "from" text, "status" text, "keepLease" boolean, "ready" boolean, "dueAt" timestamptz, "attempts" int, "final" boolean,
@@ -110,7 +104,10 @@ WITH asked AS (
   INSERT INTO "AgentDecision" ("id", "taskId", "decisionType", "reasoning", "action", "result", "confidence", "createdAt")
   SELECT d."id", w."id", d."decisionType", d."reasoning", d."action", d."result", d."confidence", $2::timestamptz
   FROM won w, jsonb_to_recordset(w."decisions") AS d("id" text, "decisionType" text, "reasoning" text, "action" jsonb, "result" jsonb, "confidence" float8)
-), stepped AS (
+)`
+
+/** What only some writes have: steps, deliveries, the approval, child tasks. */
+const ACT = `, stepped AS (
   INSERT INTO "TaskStep" ("taskId", "index", "tool", "input", "status", "output", "error", "startedAt", "finishedAt")
   SELECT w."id", s."index", s."tool", s."input", s."status", s."output", s."error", $2::timestamptz,
     CASE WHEN s."status" <> 'started' THEN $2::timestamptz END
@@ -137,9 +134,19 @@ WITH asked AS (
 ), born_traced AS (
   INSERT INTO "TraceEntry" ("taskId", "seq", "type", "message", "data", "at")
   SELECT "id", 1, 'created', 'Created by another task', jsonb_build_object('parentTaskId', "parentTaskId"), $2::timestamptz FROM born
-)
-SELECT "id", "hasDependents", CASE WHEN "watched" THEN pg_notify('task_trace', "id") END AS "told" FROM won`,
-}
+)`
+
+const WHO_WON = `
+SELECT "id", "hasDependents", CASE WHEN "watched" THEN pg_notify('task_trace', "id") END AS "told" FROM won`
+
+/**
+ * A worker's writes, all of one moment: each changes its task only under the status and the token that it names, and everything that
+ * belongs to it is written with it or not at all. $1: Change rows, $2: now. Answers the ids that won.
+ */
+export const WRITE_CHANGES: Statement = { name: 'write_changes', text: MOVE_AND_RECORD + ACT + WHO_WON }
+
+/** The same when none of the changes acts: what it need not open for writing costs it nothing. */
+export const WRITE_THOUGHTS: Statement = { name: 'write_thoughts', text: MOVE_AND_RECORD + WHO_WON }
 
 /** Renews leases. $1: ids, $2: their tokens, $3: the new end. Answers the ids that are still held. */
 export const RENEW_LEASES: Statement = {

@@ -35,6 +35,7 @@ export function startWorker(
   const active = new Map<string, Active>()
   let offered = 0 // signals taken since the last claim began
   let claiming = false
+  let lastClaim: Promise<unknown> = Promise.resolve()
   let mayHaveMore = false
   let draining = false
   let again: NodeJS.Timeout | undefined
@@ -48,7 +49,9 @@ export function startWorker(
         const expected = Math.min(offered, free)
         mayHaveMore = false
         offered = 0
-        const tasks = await claim(world, agentTypes, free)
+        const claimed = claim(world, agentTypes, free)
+        lastClaim = claimed.catch(() => {})
+        const tasks = await claimed
         for (const task of tasks) start(task)
         if (tasks.length === free) mayHaveMore = true
         else if (tasks.length < expected) lookAgain(FIRST_LOOK_MS)
@@ -139,11 +142,11 @@ export function startWorker(
     async drain(graceMs) {
       draining = true
       for (const { leave } of active.values()) leave()
-      const all = Promise.all([...active.values()].map(({ done }) => done))
       const grace = setTimeout(() => {
         for (const { stop } of active.values()) stop(new Stopped('drained'))
       }, graceMs)
-      await all
+      await lastClaim // what it still brings leaves at once
+      await Promise.all([...active.values()].map(({ done }) => done))
       clearTimeout(grace)
       clearInterval(heartbeat)
       clearTimeout(again)

@@ -4,7 +4,7 @@ import { toJsonb } from '../json.ts'
 import type { Clock, Sql, World } from '../world.ts'
 import { release } from './release.ts'
 import type { HeldTask, Plan, Step, TaskFailure, TraceDraft } from './schema.ts'
-import { WRITE_CHANGES } from './sql.ts'
+import { WRITE_CHANGES, WRITE_THOUGHTS } from './sql.ts'
 import { isFinal, mayMove, type Status } from './transitions.ts'
 
 /** One write of a worker: the row that WRITE_CHANGES reads. */
@@ -90,10 +90,14 @@ type Move = {
 export const changeWriter =
   (sql: Sql, clock: Clock) =>
   async (changes: Change[]): Promise<Written[]> => {
-    const rows = await sql.run<{ id: string; hasDependents: boolean }>(WRITE_CHANGES, [toJsonb(changes), clock.now()])
+    const statement = changes.some(acts) ? WRITE_CHANGES : WRITE_THOUGHTS
+    const rows = await sql.run<{ id: string; hasDependents: boolean }>(statement, [toJsonb(changes), clock.now()])
     const won = new Map(rows.map((row) => [row.id, row.hasDependents]))
     return changes.map(({ id }) => ({ won: won.has(id), hasDependents: won.get(id) ?? false }))
   }
+
+const acts = ({ steps, deliveries, approval, children }: Change) =>
+  approval !== null || steps.length + deliveries.length + children.length > 0
 
 /**
  * Writes what was noted, and the move if there is one, under the task's status and token. The notes are empty afterwards.

@@ -168,7 +168,7 @@ export function taskRoutes(api: Api) {
     handle: async ({ world, caller, params, context }) => {
       const from = lastEventId(context)
       await getTask(world, caller.orgId, params.id)
-      return sendEvents(context, world.log, async function* (signal) {
+      return sendEvents(context, { log: world.log, closing: api.closing }, async function* (signal) {
         for await (const entry of taskEvents(world, caller.orgId, params.id, from, signal))
           yield { id: String(entry.seq), event: entry.type, data: entry }
       })
