@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { World } from '../world.ts'
 import type { AgentOptions, HeldTask, Step, StepRecord } from './schema.ts'
-import { CLAIM } from './sql.ts'
+import { CLAIM, READ_HELD } from './sql.ts'
 
 type Row = Omit<HeldTask, 'agent' | 'approval' | 'steps'> & {
   autonomyLevel: HeldTask['agent']['autonomyLevel']
@@ -11,6 +11,7 @@ type Row = Omit<HeldTask, 'agent' | 'approval' | 'steps'> & {
   systemPrompt: string | null
   approval: { id: string; steps: Step[] } | null
   steps: StepRecord[] | null
+  outdated: boolean
 }
 
 /**
@@ -21,8 +22,23 @@ export async function claim(world: World, agentTypes: readonly string[], slots: 
   const now = world.clock.now()
   const leaseEnd = new Date(now.getTime() + world.settings.leaseMs)
   const rows = await world.sql.run<Row>(CLAIM, [agentTypes, slots, now, randomUUID(), leaseEnd])
-  return rows.map(({ autonomyLevel, config, allowedSkills, inheritSkills, systemPrompt, steps, ...task }) => {
+  await readAgain(
+    world,
+    rows.filter((row) => row.outdated),
+  )
+  return rows.map(({ autonomyLevel, config, allowedSkills, inheritSkills, systemPrompt, steps, outdated: _, ...task }) => {
     const agent = { autonomyLevel, config, systemPrompt, allowedSkills: inheritSkills ? null : allowedSkills }
     return { ...task, agent, steps: steps ?? [] } as HeldTask
   })
+}
+
+/** A task that its last worker wrote to while it was being claimed: a step that was just done must not be taken for one that was not. */
+async function readAgain(world: World, rows: Row[]) {
+  if (rows.length === 0) return
+  const held = await world.sql.run<Pick<Row, 'id' | 'approval' | 'steps'>>(READ_HELD, [rows.map((row) => row.id)])
+  for (const row of rows)
+    Object.assign(
+      row,
+      held.find(({ id }) => id === row.id),
+    )
 }

@@ -25,11 +25,10 @@ async function lockRelatives(sql: Sql, { orgId, parentTaskId }: NewTask, depends
   const ids = [...new Set([...dependsOn, ...(parentTaskId ? [parentTaskId] : [])])]
   const rows = await sql.run<{ id: string; status: string }>(LOCK_RELATIVES, [ids, orgId, dependsOn])
   const status = new Map(rows.map((row) => [row.id, row.status]))
+  if (parentTaskId && !status.has(parentTaskId)) throw invalid('parentTaskId', `there is no task ${parentTaskId}`)
   const missing = dependsOn.findIndex((id) => !status.has(id))
   if (missing >= 0) throw invalid(`dependsOn.${missing}`, `there is no task ${dependsOn[missing]}`)
-  if (!parentTaskId) return
-  if (!status.has(parentTaskId)) throw invalid('parentTaskId', `there is no task ${parentTaskId}`)
-  if (status.get(parentTaskId) === 'cancelled')
+  if (parentTaskId && status.get(parentTaskId) === 'cancelled')
     throw new Problem('parent_cancelled', `The parent task ${parentTaskId} was cancelled.`)
 }
 

@@ -27,9 +27,20 @@ WITH asked AS (
 SELECT "id", "agentId" FROM made`,
 }
 
+/** What a running task goes on from. */
+const HELD = `CASE WHEN t."status" = 'running' THEN
+    (SELECT jsonb_build_object('id', a."id", 'steps', coalesce(a."editedAction", a."proposedAction")->'steps')
+     FROM "ApprovalRequest" a WHERE a."taskId" = t."id") END AS "approval",
+  CASE WHEN t."status" = 'running' THEN
+    (SELECT jsonb_agg(jsonb_build_object('index', s."index", 'status', s."status", 'output', s."output"))
+     FROM "TaskStep" s WHERE s."taskId" = t."id") END AS "steps"`
+
 /**
  * Claims the best tasks that are due, strictly by priority, then age: those marked ready, and those whose time has come since the
  * sweep last marked them. $1: agent types, $2: how many, $3: now, $4: the lease's token, $5: the lease's end.
+ *
+ * A row that changed between the statement's snapshot and its lock is claimed as it is now, but what belongs to it in other tables is read
+ * as it was: `outdated` says so, and READ_HELD then reads it again.
  *
  * It does not wait for the disk: the log is written in order, so whatever the worker writes next is durable only together with its claim,
  * and a claim that a power cut took back leaves the task as it was, with a token that opens nothing.
@@ -66,16 +77,18 @@ WITH picked AS (
 )
 SELECT t."id", t."orgId", t."agentType", t."title", t."taskType", t."priority", t."status", t."input", t."skillId", t."parentTaskId", t."crewId",
   t."attempts", t."plan", t."actionHash", t."leaseToken", c."autonomyLevel", c."config", c."allowedSkills", c."inheritSkills", c."systemPrompt",
-  CASE WHEN t."status" = 'running' THEN
-    (SELECT jsonb_build_object('id', a."id", 'steps', coalesce(a."editedAction", a."proposedAction")->'steps')
-     FROM "ApprovalRequest" a WHERE a."taskId" = t."id") END AS "approval",
-  CASE WHEN t."status" = 'running' THEN
-    (SELECT jsonb_agg(jsonb_build_object('index', s."index", 'status', s."status", 'output', s."output"))
-     FROM "TaskStep" s WHERE s."taskId" = t."id") END AS "steps",
+${HELD},
+  (SELECT seen."traceLength" + 1 <> t."traceLength" FROM "AgentTask" seen WHERE seen."id" = t."id") AS "outdated",
   CASE WHEN t."watched" THEN pg_notify('task_trace', t."id") END AS "told",
   set_config('synchronous_commit', 'off', true) AS "hurried"
 FROM claimed t JOIN "AgentConfig" c ON c."id" = t."agentId"
 ORDER BY t."priority" DESC, t."createdAt", t."id"`,
+}
+
+/** What claimed tasks go on from, by a snapshot of its own. $1: ids. */
+export const READ_HELD: Statement = {
+  name: 'read_held',
+  text: `SELECT t."id", ${HELD} FROM "AgentTask" t WHERE t."id" = ANY($1::text[])`,
 }
 
 /** The move itself, for those who still hold their task, with the trace and the decisions. Every write of a worker has these. */
