@@ -4,17 +4,18 @@ import { ensureAgents } from '../agents/get.ts'
 import { type Toolbox, toolsOf } from '../tools.ts'
 import { type Tool, ToolError, type ToolResult, type World } from '../world.ts'
 import { complete } from './complete.ts'
-import { type Stop, Stopped, TaskFailed, TimedOut, TryAgain, within } from './failure.ts'
+import { Stopped, TaskFailed, TimedOut, TryAgain, within } from './failure.ts'
 import type { RunningTask, Step } from './schema.ts'
 import { actionHash, inputErrors, resolveReferences } from './steps.ts'
-import { decide, type Notes, write } from './write.ts'
+import { decide, type Notes, type Work, write } from './write.ts'
 
 /**
  * Runs the steps that were approved (or the plan's own, on autopilot), in order, each at most once: no model speaks here. A step with
  * a result is never run again; one that started and left none is run again only if its tool is idempotent.
  * Throws TaskFailed (`outcome_unknown`, `skill_failed`, `plan_invalid`) or TryAgain.
  */
-export async function execute(world: World, task: RunningTask, notes: Notes, stop: Stop): Promise<void> {
+export async function execute(work: Work<RunningTask>): Promise<void> {
+  const { world, task, stop } = work
   const steps = task.approval?.steps ?? task.plan.steps
   const hash = actionHash(steps)
   if (hash !== task.actionHash)
@@ -31,7 +32,7 @@ export async function execute(world: World, task: RunningTask, notes: Notes, sto
       continue
     }
     stop.soon.throwIfAborted()
-    if (await parkUntilDue(world, task, notes, step)) return
+    if (await parkUntilDue(work, step)) return
     const tool = toolFor(step, tools, missing)
     if (record?.status === 'started' && !tool.idempotent) {
       throw new TaskFailed(
@@ -39,17 +40,18 @@ export async function execute(world: World, task: RunningTask, notes: Notes, sto
         `step ${step.index} (${step.tool}) was started and left no result, and its tool cannot be asked twice: look whether it happened`,
       )
     }
-    outputs.set(step.index, await runStep(world, task, notes, step, tool, outputs, stop))
+    outputs.set(step.index, await runStep(work, { step, tool, input: literalInput(step, tool, outputs) }))
   }
-  await complete(world, task, notes, outputsInOrder(steps, outputs))
+  await complete(work, outputsInOrder(steps, outputs))
 }
 
 /** A step with `notBefore` in the future gives the lease back until then. */
-async function parkUntilDue(world: World, task: RunningTask, notes: Notes, step: Step) {
+async function parkUntilDue(work: Work<RunningTask>, step: Step) {
+  const { world, task, notes } = work
   const dueAt = step.notBefore ? new Date(step.notBefore) : null
   if (!dueAt || dueAt <= world.clock.now()) return false
   notes.trace.push({ type: 'waiting', message: `Step ${step.index} (${step.tool}) waits until ${dueAt.toISOString()}` })
-  await write(world, task, notes, { status: 'running', nextAttemptAt: dueAt, attempts: 0 })
+  await write(work, { status: 'running', nextAttemptAt: dueAt, attempts: 0 })
   world.queue.ring(task.agentType, task.priority, { delaySeconds: (dueAt.getTime() - world.clock.now().getTime()) / 1000 })
   return true
 }
@@ -62,16 +64,12 @@ function toolFor(step: Step, tools: Toolbox, missing: { source: string; reason: 
   throw new TaskFailed('skill_failed', `step ${step.index}: there is no tool ${step.tool} any more`)
 }
 
-async function runStep(
-  world: World,
-  task: RunningTask,
-  notes: Notes,
-  step: Step,
-  tool: Tool,
-  outputs: ReadonlyMap<number, Json>,
-  stop: Stop,
-) {
-  const input = literalInput(step, tool, outputs)
+/** A step about to run: its tool, and its input with every reference resolved. */
+type Call = { step: Step; tool: Tool; input: JsonObject }
+
+async function runStep(work: Work<RunningTask>, call: Call) {
+  const { step, tool, input } = call
+  const { notes } = work
   if (!tool.transactional) {
     notes.steps.push({ index: step.index, tool: step.tool, input, status: 'started' })
     notes.trace.push({
@@ -79,11 +77,11 @@ async function runStep(
       message: `Step ${step.index} (${step.tool}) started: ${step.why}`,
       data: { step: step.index, tool: step.tool },
     })
-    await write(world, task, notes) // the start: from here on nobody can say that nothing happened
+    await write(work) // the start: from here on nobody can say that nothing happened
   }
   const startedAt = performance.now()
-  const result = await callTool(world, task, notes, step, tool, input, stop)
-  await noteResult(world, task, notes, step, tool, input, result, Math.round(performance.now() - startedAt))
+  const result = await callTool(work, call)
+  await noteResult(work, call, result, Math.round(performance.now() - startedAt))
   return result.output
 }
 
@@ -99,15 +97,8 @@ function literalInput(step: Step, tool: Tool, outputs: ReadonlyMap<number, Json>
   return input
 }
 
-async function callTool(
-  world: World,
-  task: RunningTask,
-  notes: Notes,
-  step: Step,
-  tool: Tool,
-  input: JsonObject,
-  stop: Stop,
-): Promise<ToolResult> {
+async function callTool({ world, task, notes, stop }: Work<RunningTask>, call: Call): Promise<ToolResult> {
+  const { step, tool, input } = call
   const { orgId, id: taskId, agentType } = task
   const context = { orgId, taskId, agentType, idempotencyKey: `${taskId}:${step.index}`, now: world.clock.now() }
   try {
@@ -115,12 +106,12 @@ async function callTool(
     return await within(world.settings.toolTimeoutMs, stop.now, (signal) => tool.call(input, { ...context, signal }))
   } catch (error) {
     if (error instanceof Stopped) throw error
-    throw failureOf(step, tool, error as Error, notes, input)
+    throw failureOf(call, error as Error, notes)
   }
 }
 
 /** What a tool's failure means for the task; what certainly had no effect is noted, so that it may be tried again. */
-function failureOf(step: Step, tool: Tool, error: Error, notes: Notes, input: JsonObject): TaskFailed | TryAgain {
+function failureOf({ step, tool, input }: Call, error: Error, notes: Notes): TaskFailed | TryAgain {
   const message = `step ${step.index} (${step.tool}): ${error.message}`
   const timedOut = error instanceof TimedOut
   if (!timedOut && !(error instanceof ToolError)) return new TaskFailed('skill_failed', message) // it ran and refused
@@ -134,12 +125,8 @@ function failureOf(step: Step, tool: Tool, error: Error, notes: Notes, input: Js
 }
 
 async function noteResult(
-  world: World,
-  task: RunningTask,
-  notes: Notes,
-  step: Step,
-  tool: Tool,
-  input: JsonObject,
+  { world, task, notes }: Work<RunningTask>,
+  { step, tool, input }: Call,
   result: ToolResult,
   ms: number,
 ) {

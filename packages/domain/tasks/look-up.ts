@@ -1,28 +1,21 @@
 import type { LookUp, Observation } from '#agents/define.ts'
 import type { Json, JsonObject } from '#skills/define.ts'
-import type { Toolbox } from '../tools.ts'
-import { type Tool, ToolError, type World } from '../world.ts'
-import { type Stop, Stopped, TimedOut, within } from './failure.ts'
-import type { PlanningTask } from './schema.ts'
+import { type Tool, ToolError } from '../world.ts'
+import { Stopped, TimedOut, within } from './failure.ts'
+import type { Planning } from './plan.ts'
 import { inputErrors } from './steps.ts'
-import { decide, type Notes } from './write.ts'
+import { decide } from './write.ts'
 
 const OBSERVATION_LIMIT = 20_000 // characters of one look-up's output that the model is shown
 
 /** Calls a tool without side effects while planning, and notes it. What fails or is refused is an observation too: the plan goes on. */
-export async function lookUpOne(
-  world: World,
-  task: PlanningTask,
-  tools: Toolbox,
-  lookUp: LookUp,
-  notes: Notes,
-  stop: Stop,
-): Promise<Observation> {
+export async function lookUpOne(planning: Planning, lookUp: LookUp): Promise<Observation> {
+  const { tools, notes } = planning
   const tool = tools.get(lookUp.tool)
   const startedAt = performance.now()
   const result =
     tool && !tool.sideEffects
-      ? await tryTool(world, task, tool, lookUp, stop)
+      ? await tryTool(planning, tool, lookUp)
       : { error: 'refused: not one of the tools to look things up with' }
   const refused = !tool || tool.sideEffects
   const ms = Math.round(performance.now() - startedAt)
@@ -38,11 +31,9 @@ export async function lookUpOne(
 }
 
 async function tryTool(
-  world: World,
-  task: PlanningTask,
+  { world, task, stop }: Planning,
   tool: Tool,
   { input }: LookUp,
-  stop: Stop,
 ): Promise<{ output: JsonObject } | { error: string }> {
   const wrong = inputErrors(tool, input)
   if (wrong.length > 0) return { error: wrong.map(({ path, message }) => `input${path}: ${message}`).join('; ') }

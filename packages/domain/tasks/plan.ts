@@ -8,15 +8,19 @@ import { type Stop, TaskFailed, TimedOut, TryAgain, within } from './failure.ts'
 import { lookUpOne } from './look-up.ts'
 import { planningPrompt, schemaFor } from './prompt.ts'
 import type { Plan, PlanningTask } from './schema.ts'
-import { decide, type Notes, write } from './write.ts'
+import { decide, type Notes, type Work, write } from './write.ts'
 
 const ROUNDS = 4
+
+/** What a plan is made with: the agent, its tools, and what was looked up so far. */
+export type Planning = Work<PlanningTask> & { agent: AgentType; tools: Toolbox; seen: Observation[] }
 
 /**
  * Asks the model for a plan: the ordered, complete list of the side effects that the task proposes. Reads and thinks; what it looks up
  * and decides is noted. Throws TaskFailed (`plan_invalid`, `skill_not_allowed`, `llm_unavailable`) or TryAgain.
  */
-export async function planTask(world: World, task: PlanningTask, notes: Notes, stop: Stop): Promise<Plan> {
+export async function planTask(work: Work<PlanningTask>): Promise<Plan> {
+  const { world, task, notes } = work
   const agent = agentOf(task.agentType)
   if (!agent) throw new TaskFailed('plan_invalid', `there is no agent type ${task.agentType}`)
   const { tools, missing } = await toolsOf(world, task.orgId, task.agentType, task.agent)
@@ -25,33 +29,25 @@ export async function planTask(world: World, task: PlanningTask, notes: Notes, s
   if (task.skillId !== null && !tools.has(task.skillId)) {
     throw new TaskFailed('skill_not_allowed', `the ${task.agentType} agent may not use ${task.skillId}`)
   }
-  const seen: Observation[] = []
+  const planning: Planning = { ...work, agent, tools, seen: [] }
   for (let round = 1; ; round++) {
-    const answer = await askModel(world, task, agent, tools, seen, notes, stop, round < ROUNDS)
+    const answer = await askModel(planning, round < ROUNDS)
     if ('plan' in answer) {
       notePlan(notes, answer.plan)
       return answer.plan
     }
     // What is asked of one moment is looked up at one moment.
-    seen.push(...(await Promise.all(answer.lookUps.map((lookUp) => lookUpOne(world, task, tools, lookUp, notes, stop)))))
-    await writeUnlessInstant(world, task, notes)
+    planning.seen.push(...(await Promise.all(answer.lookUps.map((lookUp) => lookUpOne(planning, lookUp)))))
+    await writeUnlessInstant(work)
   }
 }
 
 /** One answer of the model, shown its mistake once when it is not valid. */
-async function askModel(
-  world: World,
-  task: PlanningTask,
-  agent: AgentType,
-  tools: Toolbox,
-  seen: Observation[],
-  notes: Notes,
-  stop: Stop,
-  mayLookUp: boolean,
-): Promise<Answer> {
+async function askModel(planning: Planning, mayLookUp: boolean): Promise<Answer> {
+  const { world, task, agent, tools, seen, notes, stop } = planning
   const schema = world.model.instant ? {} : schemaFor(tools, task.skillId, mayLookUp)
   const messages = world.model.instant ? [] : planningPrompt(agent, task, tools, seen)
-  const situation = { ...situationOf(world, task, tools, seen), agentType: task.agentType, skillId: task.skillId }
+  const situation = situationOf(planning)
   let refused: string[] = []
   for (const last of [false, true]) {
     const startedAt = performance.now()
@@ -73,7 +69,7 @@ async function askModel(
       { role: 'assistant', content: text },
       { role: 'user', content: `That answer is not valid: ${answer.problem}. Answer again.` },
     )
-    await writeUnlessInstant(world, task, notes)
+    await writeUnlessInstant(planning)
   }
   if (refused.length > 0)
     throw new TaskFailed('skill_not_allowed', `the plan asks for ${refused.join(', ')}, which the agent may not use here`)
@@ -81,8 +77,8 @@ async function askModel(
 }
 
 /** Nothing noted stays unwritten while a model thinks; a model that answers in no time is no moment of its own. */
-async function writeUnlessInstant(world: World, task: PlanningTask, notes: Notes) {
-  if (!world.model.instant) await write(world, task, notes)
+async function writeUnlessInstant(work: Work<PlanningTask>) {
+  if (!work.world.model.instant) await write(work)
 }
 
 async function callModel<T>(world: World, stop: Stop, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -96,9 +92,11 @@ async function callModel<T>(world: World, stop: Stop, call: (signal: AbortSignal
   }
 }
 
-function situationOf(world: World, task: PlanningTask, tools: Toolbox, seen: Observation[]) {
-  const { title, taskType, input } = task
+function situationOf({ world, task, tools, seen }: Planning) {
+  const { title, taskType, input, agentType, skillId } = task
   return {
+    agentType,
+    skillId,
     task: { title, taskType, input },
     options: task.agent.config as JsonObject,
     seen,

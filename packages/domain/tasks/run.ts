@@ -8,7 +8,7 @@ import { gate } from './gate.ts'
 import { planTask } from './plan.ts'
 import type { HeldTask, Plan, PlanningTask, RunningTask } from './schema.ts'
 import { actionHash } from './steps.ts'
-import { LeaseLost, type Notes, noNotes, write } from './write.ts'
+import { LeaseLost, noNotes, type Work, write } from './write.ts'
 
 export const MOST_ATTEMPTS = 5
 
@@ -24,32 +24,33 @@ export async function runNext(world: World, agentType: string, stop: Stop = neve
  * what nobody foresaw (the database is gone): the lease then runs out and another worker takes the task up from what is recorded.
  */
 export async function runTask(world: World, task: HeldTask, stop: Stop): Promise<void> {
-  const notes = noNotes()
+  const work = { world, task, notes: noNotes(), stop }
   try {
-    await work(world, task, notes, stop)
+    await planOrExecute(work)
   } catch (error) {
-    await stopOrFail(world, task, notes, error)
+    await stopOrFail(work, error)
   }
 }
 
-async function work(world: World, task: HeldTask, notes: Notes, stop: Stop) {
+async function planOrExecute({ task, ...rest }: Work) {
   if (task.attempts > MOST_ATTEMPTS)
     throw new TaskFailed('attempts_exhausted', `${MOST_ATTEMPTS} attempts were begun and none was ended`)
-  if (task.status === 'running') return execute(world, task, notes, stop)
-  const plan = await planTask(world, task, notes, stop)
+  if (task.status === 'running') return execute({ ...rest, task })
+  const work = { ...rest, task }
+  const plan = await planTask(work)
   const gated = gate(task.agent, plan)
   switch (gated.verdict) {
     case 'suggest':
-      return suggest(world, task, notes, plan)
+      return suggest(work, plan)
     case 'finish':
-      return finish(world, task, notes, plan)
+      return finish(work, plan)
     case 'ask':
-      return requestApproval(world, task, notes, plan, gated.escalation)
+      return requestApproval(work, plan, gated.escalation)
     case 'act': {
       const hash = actionHash(plan.steps)
-      notes.trace.push({ type: 'running', message: 'Acts by itself: the agent is on autopilot', data: { actionHash: hash } })
-      await write(world, task, notes, { status: 'running', plan, actionHash: hash, attempts: 1 })
-      return execute(world, nowRunning(task, plan, hash), notes, stop)
+      work.notes.trace.push({ type: 'running', message: 'Acts by itself: the agent is on autopilot', data: { actionHash: hash } })
+      await write(work, { status: 'running', plan, actionHash: hash, attempts: 1 })
+      return execute({ ...work, task: nowRunning(task, plan, hash) })
     }
   }
 }
@@ -65,18 +66,20 @@ function nowRunning(task: PlanningTask, plan: Plan, hash: string): RunningTask {
   })
 }
 
-async function stopOrFail(world: World, task: HeldTask, notes: Notes, error: unknown) {
+async function stopOrFail(work: Work, error: unknown) {
+  const { task, notes } = work
   if (error instanceof LeaseLost) return
-  if (error instanceof Stopped) return error.reason === 'drained' ? giveBack(world, task, notes) : undefined
-  if (error instanceof TryAgain && task.attempts < MOST_ATTEMPTS) return tryLater(world, task, notes, error)
+  if (error instanceof Stopped) return error.reason === 'drained' ? giveBack(work) : undefined
+  if (error instanceof TryAgain && task.attempts < MOST_ATTEMPTS) return tryLater(work, error)
   if (!(error instanceof TaskFailed || error instanceof TryAgain)) throw error
   const failure = { code: error.code, message: error.message.slice(0, 2000) }
   notes.trace.push({ type: 'failed', message: failure.message, data: { code: failure.code } })
-  await writeUnlessLost(world, task, notes, { status: 'failed', error: failure })
+  await writeUnlessLost(work, { status: 'failed', error: failure })
 }
 
 /** Exponential backoff with jitter, or what the other side asked for. The status stays. */
-async function tryLater(world: World, task: HeldTask, notes: Notes, { message, afterMs, code }: TryAgain) {
+async function tryLater(work: Work, { message, afterMs, code }: TryAgain) {
+  const { world, task, notes } = work
   const { retryBaseMs, retryCapMs } = world.settings
   const backoff = Math.min(retryCapMs, retryBaseMs * 2 ** (task.attempts - 1))
   const pauseMs = Math.max(afterMs ?? 0, Math.round(backoff * (0.5 + Math.random() / 2)))
@@ -86,13 +89,14 @@ async function tryLater(world: World, task: HeldTask, notes: Notes, { message, a
     data: { code, attempt: task.attempts, pauseMs },
   })
   const nextAttemptAt = new Date(world.clock.now().getTime() + pauseMs)
-  await writeUnlessLost(world, task, notes, { status: task.status, nextAttemptAt })
+  await writeUnlessLost(work, { status: task.status, nextAttemptAt })
   world.queue.ring(task.agentType, task.priority, { delaySeconds: pauseMs / 1000 })
 }
 
-async function giveBack(world: World, task: HeldTask, notes: Notes) {
+async function giveBack(work: Work) {
+  const { world, task, notes } = work
   notes.trace.push({ type: 'released', message: 'The worker shuts down and gives the task back' })
-  await writeUnlessLost(world, task, notes, {
+  await writeUnlessLost(work, {
     status: task.status,
     nextAttemptAt: world.clock.now(),
     attempts: Math.max(0, task.attempts - 1),
@@ -100,9 +104,9 @@ async function giveBack(world: World, task: HeldTask, notes: Notes) {
   world.queue.ring(task.agentType, task.priority)
 }
 
-async function writeUnlessLost(world: World, task: HeldTask, notes: Notes, move: Parameters<typeof write>[3]) {
+async function writeUnlessLost(work: Work, move: Parameters<typeof write>[1]) {
   try {
-    await write(world, task, notes, move)
+    await write(work, move)
   } catch (error) {
     if (!(error instanceof LeaseLost)) throw error
   }

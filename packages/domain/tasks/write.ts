@@ -2,6 +2,7 @@ import cuid from '@bugsnag/cuid'
 import type { ChildTaskDraft, DeliveryDraft, Json, JsonObject } from '#skills/define.ts'
 import { toJsonb } from '../json.ts'
 import type { Clock, Sql, World } from '../world.ts'
+import type { Stop } from './failure.ts'
 import { release } from './release.ts'
 import type { HeldTask, Plan, Step, TaskFailure, TraceDraft } from './schema.ts'
 import { WRITE_CHANGES, WRITE_THOUGHTS } from './sql.ts'
@@ -99,11 +100,14 @@ export const changeWriter =
 const acts = ({ steps, deliveries, approval, children }: Change) =>
   approval !== null || steps.length + deliveries.length + children.length > 0
 
+/** A worker's work on one task: what it holds, what it has still to write, and how it is told to stop. */
+export type Work<Task extends HeldTask = HeldTask> = { world: World; task: Task; notes: Notes; stop: Stop }
+
 /**
  * Writes what was noted, and the move if there is one, under the task's status and token. The notes are empty afterwards.
  * Throws LeaseLost when the task is not this worker's any more.
  */
-export async function write(world: World, task: HeldTask, notes: Notes, move: Move = { status: task.status }): Promise<void> {
+export async function write({ world, task, notes }: Work, move: Move = { status: task.status }): Promise<void> {
   if (!mayMove(task.status, move.status)) throw new Error(`a task cannot go from ${task.status} to ${move.status}`)
   const now = world.clock.now()
   const final = isFinal(move.status)
