@@ -1,5 +1,6 @@
 // npm start: the whole service in one process.
-import { isLoopback, readConfig } from '#platform/config.ts'
+import { isLoopback } from '#domain/loopback.ts'
+import { readConfig } from '#platform/config.ts'
 import { openDatabase } from '#platform/database.ts'
 import { jsonLog } from '#platform/log.ts'
 import { onFatal, stopSignal, untilStopped } from '#platform/process.ts'

@@ -1,3 +1,5 @@
+import { isUnreachable } from './unreachable.ts'
+
 /** Hands over one item and resolves with its own result, once the statement that carried it has committed. */
 export type Batch<Item, Result> = (item: Item) => Promise<Result>
 
@@ -5,8 +7,8 @@ type Waiting<Item, Result> = { item: Item; done(result: Result): void; failed(er
 
 /**
  * Group commit: the items of one moment, and those that arrive while earlier ones are being written, go to the database in one
- * call of `write`, which answers with one result per item, in order. When a write of several fails, each is tried alone, so that
- * one bad item never takes its neighbours along: `write` must therefore be all or nothing.
+ * call of `write`, which answers with one result per item, in order. When a write of several is refused, each is tried alone, so
+ * that one bad item never takes its neighbours along: `write` must therefore be all or nothing.
  */
 export function batch<Item, Result>(
   write: (items: Item[]) => Promise<Result[]>,
@@ -33,8 +35,8 @@ export function batch<Item, Result>(
       const results = await write(group.map(({ item }) => item))
       group.forEach(({ done }, index) => void done(results[index] as Result))
     } catch (error) {
-      const [only, ...more] = group
-      if (more.length === 0) only?.failed(error)
+      // A connection that broke may have committed: nothing is repeated that may have happened.
+      if (group.length === 1 || isUnreachable(error)) for (const { failed } of group) failed(error)
       else await Promise.all(group.map((one) => settle([one])))
     }
   }

@@ -22,3 +22,23 @@ function mapStrings(value: Json, change: (text: string) => string): Json {
   if (value instanceof Date) return (value as Date).toJSON()
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [change(key), mapStrings(item as Json, change)]))
 }
+
+/** How deep JSON from outside may be nested: what walks it is recursive. */
+export const DEEPEST = 100
+
+/** Counted on the text, before anything recursive touches it. */
+export function isTooDeep(text: string): boolean {
+  let depth = 0
+  let inString = false
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at)
+    if (inString) {
+      if (char === 92) at++
+      else if (char === 34) inString = false
+    } else if (char === 34) inString = true
+    else if (char === 123 || char === 91) {
+      if (++depth > DEEPEST) return true
+    } else if (char === 125 || char === 93) depth--
+  }
+  return false
+}

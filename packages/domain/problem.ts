@@ -17,6 +17,7 @@ export const PROBLEMS = {
   idempotency_mismatch: { status: 422, title: 'The key was used for another request' },
   payload_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be JSON' },
+  tools_unavailable: { status: 503, title: 'A service with tools does not answer' },
   database_unavailable: { status: 503, title: 'The database does not answer' },
   internal: { status: 500, title: 'Something went wrong on our side' },
 } as const

@@ -10,31 +10,47 @@ import { type Sql, type Tool, ToolError, type World } from './world.ts'
 /** The tools that an agent may use, by name. What is not in it is refused, whatever a prompt, a document or a tool's answer says. */
 export type Toolbox = ReadonlyMap<string, Tool>
 
+export type Offer = { tools: Toolbox; missing: { source: string; reason: string }[] }
+
+/** The tools that an agent may use: those that its org allows it, else its type's own. */
+export const toolsOf = (
+  world: World,
+  orgId: string,
+  agentType: string,
+  agent: Pick<AgentSettings, 'allowedSkills'>,
+  signal?: AbortSignal,
+) => toolsNamed(world, orgId, agent.allowedSkills ?? agentOf(agentType)?.skills ?? [], signal)
+
 /**
- * The built-in skills and the tools of the services around us, as far as the agent may use them. A service that does not answer is
- * left out and named in `missing`: the task goes on with what is left. A built-in skill's name is taken: nothing from outside replaces it.
+ * The built-in skills and the tools of the services around us that have one of these names, or match `mcp:<server>.*`. A service is asked
+ * only for what is not built in. One that does not answer is left out and named in `missing`: the task goes on with what is left. A
+ * built-in skill's name is taken: nothing from outside replaces it.
  */
-export async function toolsOf(world: World, orgId: string, agentType: string, agent: Pick<AgentSettings, 'allowedSkills'>) {
-  const allowed = agent.allowedSkills ?? agentOf(agentType)?.skills ?? []
-  const builtIn = boxOf(world.builtIn, allowed)
-  if (world.toolSources.length === 0) return { tools: builtIn as Toolbox, missing: [] }
+export async function toolsNamed(
+  world: World,
+  orgId: string,
+  names: readonly string[],
+  signal: AbortSignal = never.now,
+): Promise<Offer> {
+  const builtIn = boxOf(world.builtIn, names)
+  if (world.toolSources.length === 0 || names.every((name) => world.builtIn.has(name))) return { tools: builtIn, missing: [] }
+  const asked = world.toolSources.map((source) => within(world.settings.toolTimeoutMs, signal, () => source.tools(orgId)))
+  const offers = await Promise.allSettled(asked)
+  signal.throwIfAborted()
   const tools = new Map(builtIn)
-  const missing: { source: string; reason: string }[] = []
-  const offers = await Promise.allSettled(
-    world.toolSources.map((source) => within(world.settings.toolTimeoutMs, never.now, () => source.tools(orgId))),
-  )
-  for (const [at, { name }] of world.toolSources.entries()) {
+  const missing: Offer['missing'] = []
+  for (const [at, { name: source }] of world.toolSources.entries()) {
     const offer = offers[at]
-    if (offer?.status === 'rejected') missing.push({ source: name, reason: (offer.reason as Error).message })
-    else
-      for (const tool of offer?.value ?? [])
-        if (isAllowed(tool.name, allowed) && !world.builtIn.has(tool.name)) tools.set(tool.name, tool)
+    if (offer?.status === 'rejected') missing.push({ source, reason: (offer.reason as Error).message })
+    for (const tool of offer?.status === 'fulfilled' ? offer.value : []) {
+      if (isNamed(tool.name, names) && !world.builtIn.has(tool.name)) tools.set(tool.name, tool)
+    }
   }
-  return { tools: tools as Toolbox, missing }
+  return { tools, missing }
 }
 
 /** By name, or an MCP tool by its server: `mcp:<server>.*`. */
-const isAllowed = (name: string, allowed: readonly string[]) =>
+export const isNamed = (name: string, allowed: readonly string[]) =>
   allowed.includes(name) ||
   (name.startsWith('mcp:') && allowed.some((entry) => entry.endsWith('.*') && name.startsWith(entry.slice(0, -1))))
 
@@ -46,7 +62,7 @@ function boxOf(all: Toolbox, allowed: readonly string[]): Toolbox {
   boxes.set(all, known)
   const key = allowed.join('\n')
   const box = known.get(key) ?? new Map(allowed.flatMap((name) => (all.has(name) ? [[name, all.get(name) as Tool]] : [])))
-  if (known.size > 1_000) known.clear() // orgs may list skills as they like
+  if (known.size > 100) known.clear() // orgs may list skills as they like
   known.set(key, box)
   return box
 }

@@ -142,7 +142,7 @@ export type ToolSource = {
 
 /**
  * A tool did not do its work. `outcome`: whether it certainly had no effect, or nobody knows.
- * What is no ToolError counts as a plain failure: the tool ran and refused.
+ * Of anything else that a tool throws nobody knows what it did.
  */
 export class ToolError extends Error {
   override name = 'ToolError'

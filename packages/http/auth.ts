@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { ownerOf } from '#domain/keys/keys.ts'
 import { SCOPES, type Scope } from '#domain/keys/schema.ts'
+import { isLoopback } from '#domain/loopback.ts'
 import { Problem } from '#domain/problem.ts'
 import type { World } from '#domain/world.ts'
 
@@ -11,13 +12,27 @@ const LOCAL: Caller = { orgId: 'local', keyId: null, scopes: SCOPES }
 
 /** Problems: `unauthorized` without a valid key, `forbidden` without the scope. */
 export async function authorize(c: Context, world: World, auth: 'off' | 'keys', scope: Scope): Promise<Caller> {
-  const caller = auth === 'off' ? LOCAL : await callerOf(c, world)
+  const caller = auth === 'off' ? localCaller(c) : await callerOf(c, world)
   if (!caller.scopes.includes(scope))
     throw new Problem(
       'forbidden',
       `This needs a key with the scope ${scope}; this key has ${caller.scopes.join(', ') || 'none'}.`,
     )
   return caller
+}
+
+/**
+ * Without keys the address is all that protects: a page from elsewhere that runs in this machine's browser must not act, neither straight
+ * (Sec-Fetch-Site) nor by a name of its own that points here (Host).
+ */
+function localCaller(c: Context): Caller {
+  const site = c.req.header('sec-fetch-site') ?? 'none'
+  const host = new URL(c.req.url).hostname.replace(/^\[|\]$/g, '')
+  if (isLoopback(host) && ['same-origin', 'none'].includes(site)) return LOCAL
+  throw new Problem(
+    'forbidden',
+    'With AUTH=off only this machine itself is served, by a loopback address: start with AUTH=keys for others.',
+  )
 }
 
 async function callerOf(c: Context, world: World): Promise<Caller> {

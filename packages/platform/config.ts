@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isLoopback } from '#domain/loopback.ts'
 
 /** A setting is wrong: the process does not start. The message is one line, with the variable's name and what was expected. */
 export class ConfigError extends Error {
@@ -76,8 +77,6 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 }
 
 export const startedByNpm = () => process.env.npm_lifecycle_event !== undefined
-
-export const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** A URL may hold a password, before its last @ or in its query, and what is wrong with it may be that it cannot be parsed. */
 const shownValue = (name: string, value: string) =>

@@ -58,7 +58,7 @@ export async function openWorld(parts: Parts): Promise<LiveWorld> {
     model,
     builtIn: builtInTools(sql),
     toolSources,
-    news: { onTrace: (taskId, heard) => listener.on(TRACE_CHANNEL, (id) => void (id === taskId && heard())) },
+    news: newsOver(listener),
     clock,
     log,
     settings: { ...defaultSettings, ...parts.settings },
@@ -81,4 +81,22 @@ export async function chooseModel(config: Config): Promise<{ model: Model; loudl
   const wrong = await remote.check(AbortSignal.timeout(500))
   if (wrong === null) return { model: remote, loudly: null }
   return { model: builtin(), loudly: `${wrong}. Agents follow fixed rules until then: set AI_PROVIDER` }
+}
+
+/** One hearer on the channel for all who read, found by the task's id. */
+function newsOver(listener: Listener): World['news'] {
+  const readers = new Map<string, Set<() => void>>()
+  listener.on(TRACE_CHANNEL, (id) => {
+    for (const heard of readers.get(id) ?? []) heard()
+  })
+  return {
+    onTrace(taskId, heard) {
+      const those = readers.get(taskId) ?? new Set()
+      readers.set(taskId, those.add(heard))
+      return () => {
+        those.delete(heard)
+        if (those.size === 0) readers.delete(taskId)
+      }
+    },
+  }
 }

@@ -19,7 +19,7 @@ async function ollama(onTestFinished: TestContext['onTestFinished'], ...first: O
 const life = (task: { reasoningTrace: { type: string }[] }) =>
   task.reasoningTrace
     .map(({ type }) => type)
-    .filter((type) => ['created', 'claimed', 'released', 'completed', 'failed'].includes(type))
+    .filter((type) => ['created', 'claimed', 'given_back', 'completed', 'failed'].includes(type))
 
 test.concurrent('SIGINT while the model thinks gives the task back at once, and the next start completes it', async ({
   onTestFinished,
@@ -42,7 +42,7 @@ test.concurrent('SIGINT while the model thinks gives the task back at once, and 
   const second = await startProgram({ env: { ...env, DATABASE_URL } })
   const task = await taskThatIs(second.ask, made.id, 'completed')
   expect(task.output).toMatchObject({ said: 'by the model' })
-  expect(life(task)).toEqual(['created', 'claimed', 'released', 'claimed', 'completed'])
+  expect(life(task)).toEqual(['created', 'claimed', 'given_back', 'claimed', 'completed'])
   await second.stop()
 })
 

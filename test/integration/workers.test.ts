@@ -310,7 +310,7 @@ test('draining gives a plan back at once and lets a step finish', async () => {
   const drained = worker.drain(5_000)
   await until(
     () => getTask(world, 'local', thinks.id),
-    (task) => task.reasoningTrace.at(-1)?.type === 'released',
+    (task) => task.reasoningTrace.at(-1)?.type === 'given_back',
   )
   release({ ok: true })
   await drained

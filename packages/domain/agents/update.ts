@@ -17,30 +17,45 @@ export type AgentUpdate = {
 
 /** Changes the org's settings for an agent type. Disabling holds its queued tasks back, enabling lets them go. Problem: `not_found`. */
 export async function updateAgent(world: World, orgId: string, agentType: string, update: AgentUpdate): Promise<AgentRow> {
-  const { id, isEnabled } = await ensureAgent(world, orgId, agentType)
+  const { id } = await ensureAgent(world, orgId, agentType)
   const { allowedSkills, ...fields } = update
   const skills = allowedSkills === undefined ? {} : { allowedSkills: allowedSkills ?? [], inheritSkills: allowedSkills === null }
   await world.db.agentConfig.update({
     where: { id },
     data: { ...fields, config: fields.config as never, ...skills, updatedAt: world.clock.now() },
   })
-  if (update.isEnabled === false) await world.sql.run(HOLD, [id])
-  if (update.isEnabled === true && !isEnabled) await releaseHeld(world, id)
+  if (update.isEnabled === false) await hold(world, id)
+  if (update.isEnabled === true) await releaseHeld(world, id)
   return ensureAgent(world, orgId, agentType)
 }
 
-async function releaseHeld(world: World, agentId: string) {
-  const held = await world.sql.run<{ id: string }>(HELD, [agentId])
-  await release(world, { ids: held.map((row) => row.id) })
+async function hold(world: World, agentId: string) {
+  for (let page = PAGE; page === PAGE; ) page = (await world.sql.run(HOLD, [agentId, PAGE])).length
 }
+
+async function releaseHeld(world: World, agentId: string) {
+  for (let last = ''; ; ) {
+    const held = await world.sql.run<{ id: string }>(HELD, [agentId, last, PAGE])
+    await release(world, { ids: held.map((row) => row.id) })
+    if (held.length < PAGE) return
+    last = held.at(-1)?.id ?? ''
+  }
+}
+
+const PAGE = 5_000
 
 /** Out of the claim's way; the claim itself looks at `isEnabled`, so that no task slips through that was created meanwhile. */
 const HOLD = {
   name: 'hold_tasks',
-  text: `UPDATE "AgentTask" SET "ready" = false, "dueAt" = NULL WHERE "agentId" = $1 AND "status" = 'queued' AND "dueAt" IS NOT NULL`,
+  text: `
+WITH page AS (
+  SELECT "id" FROM "AgentTask" WHERE "agentId" = $1 AND "status" = 'queued' AND "dueAt" IS NOT NULL LIMIT $2::int FOR UPDATE SKIP LOCKED
+)
+UPDATE "AgentTask" t SET "ready" = false, "dueAt" = NULL FROM page p WHERE t."id" = p."id" AND t."status" = 'queued' RETURNING t."id"`,
 }
 
 const HELD = {
   name: 'held_tasks',
-  text: `SELECT "id" FROM "AgentTask" WHERE "agentId" = $1 AND "status" = 'queued' AND "dueAt" IS NULL`,
+  text: `SELECT "id" FROM "AgentTask" WHERE "agentId" = $1 AND "status" = 'queued' AND "dueAt" IS NULL AND "id" > $2
+ORDER BY "id" LIMIT $3::int`,
 }

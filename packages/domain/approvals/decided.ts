@@ -11,6 +11,10 @@ export async function missingOrDecided(world: World, orgId: string, id: string):
   if (overdue) await expire(world, [id])
   if (overdue || row.status === 'expired')
     return new Problem('approval_expired', `The approval ${id} expired at ${row.expiresAt.toISOString()}.`)
-  if (row.status !== 'pending') return new Problem('approval_decided', `The approval ${id} is already ${row.status}.`)
+  if (row.status !== 'pending' || row.taskStatus !== 'awaiting_approval')
+    return new Problem(
+      'approval_decided',
+      `The approval ${id} is already ${row.status === 'pending' ? 'closed with its task' : row.status}.`,
+    )
   return null
 }

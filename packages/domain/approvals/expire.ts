@@ -5,8 +5,8 @@ import { EXPIRE } from './sql.ts'
 const MOST = 500
 
 /**
- * Ends the approvals that nobody decided in time (all of them, or those named): their tasks fail, nothing runs. Answers when the next
- * one is due, null when none waits.
+ * Ends the approvals that nobody decided in time: their tasks fail, nothing runs. Answers when the next one is due; null when none
+ * waits, or when only those named were looked at.
  */
 export async function expire(world: World, ids: string[] | null = null): Promise<Date | null> {
   for (;;) {
@@ -15,11 +15,14 @@ export async function expire(world: World, ids: string[] | null = null): Promise
     if (dependedOn.length > 0) await release(world, { dependentsOf: dependedOn })
     if (moved.length < MOST) break
   }
-  const [next] = await world.sql.run<{ expiresAt: Date | null }>(NEXT_EXPIRY, [])
+  if (ids) return null
+  const [next] = await world.sql.run<{ expiresAt: Date }>(NEXT_EXPIRY, [])
   return next?.expiresAt ?? null
 }
 
 const NEXT_EXPIRY = {
   name: 'next_expiry',
-  text: `SELECT min("expiresAt") AS "expiresAt" FROM "ApprovalRequest" WHERE "status" = 'pending'`,
+  text: `
+SELECT a."expiresAt" FROM "ApprovalRequest" a JOIN "AgentTask" t ON t."id" = a."taskId" AND t."status" = 'awaiting_approval'
+WHERE a."status" = 'pending' ORDER BY a."expiresAt" LIMIT 1`,
 }

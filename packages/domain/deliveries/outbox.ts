@@ -53,5 +53,6 @@ const viewOf = ({ orgId: _, ...row }: Delivery): DeliveryView => ({
 
 const ACK = {
   name: 'ack_delivery',
-  text: `UPDATE "Delivery" SET "status" = 'acked', "ackedAt" = $3::timestamptz WHERE "id" = $1 AND "orgId" = $2 AND "status" = 'pending' RETURNING *`,
+  text: `UPDATE "Delivery" SET "status" = 'acked', "ackedAt" = $3::timestamptz WHERE "id" = $1 AND "orgId" = $2 AND "status" = 'pending'
+RETURNING "id", "orgId", "taskId", "step", "channel", "payload", "status", "idempotencyKey", "createdAt", "ackedAt"`,
 }

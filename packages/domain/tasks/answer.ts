@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { LookUp } from '#agents/define.ts'
 import type { JsonObject } from '#skills/define.ts'
-import { toJsonb } from '../json.ts'
+import { DEEPEST, isTooDeep, toJsonb } from '../json.ts'
 import { moment } from '../moment.ts'
 import type { Toolbox } from '../tools.ts'
 import type { Plan } from './schema.ts'
@@ -43,7 +43,7 @@ export function readAnswer(text: string, tools: Toolbox, skillId: string | null,
   try {
     json = storable(text)
   } catch (error) {
-    return { problem: `it is no JSON (${(error as Error).message})`, refused: [] }
+    return { problem: `it is no JSON that can be worked with (${(error as Error).message})`, refused: [] }
   }
   const parsed = answerShape.safeParse(json)
   if (!parsed.success) return { problem: problemOf(json, parsed.error), refused: [] }
@@ -75,7 +75,11 @@ const ODD = /\\u0000|\\ud[89a-f]/i
 
 /** As the database will hold it, from the start: what is hashed, shown and run must be what is stored. */
 function storable(text: string): unknown {
-  const json = JSON.parse(text)
+  if (isTooDeep(text)) throw new Error(`it is nested deeper than ${DEEPEST} levels`)
+  const json = JSON.parse(text, (_, value) => {
+    if (typeof value === 'number' && !Number.isFinite(value)) throw new Error('it has a number beyond what can be held')
+    return value
+  })
   return ODD.test(text) || !text.isWellFormed() ? JSON.parse(toJsonb(json)) : json
 }
 

@@ -1,7 +1,7 @@
 import { notFound, Problem } from '../problem.ts'
 import type { Sql, World } from '../world.ts'
 import { release } from './release.ts'
-import { CANCEL } from './sql.ts'
+import { CANCEL, CLOSE_APPROVALS } from './sql.ts'
 
 type Cancelled = { id: string; hasDependents: boolean }
 
@@ -24,6 +24,7 @@ async function cancelTree(world: World, sql: Sql, orgId: string, id: string, mes
   while (level.length > 0) {
     all.push(...level)
     const parents = level.map((task) => task.id)
+    await sql.run(CLOSE_APPROVALS, [parents, world.clock.now()])
     level = await sql.run<Cancelled>(CANCEL, [[], parents, orgId, world.clock.now(), `${message} (with its parent)`])
   }
   return all

@@ -35,6 +35,7 @@ export async function claim(world: World, agentTypes: readonly string[], slots: 
 /** A task that its last worker wrote to while it was being claimed: a step that was just done must not be taken for one that was not. */
 async function readAgain(world: World, rows: Row[]) {
   if (rows.length === 0) return
+  // Claimed is claimed: should this fail, the hash and the step records of what is not read again could be old, so the claim fails whole.
   const held = await world.sql.run<Pick<Row, 'id' | 'approval' | 'steps'>>(READ_HELD, [rows.map((row) => row.id)])
   for (const row of rows)
     Object.assign(

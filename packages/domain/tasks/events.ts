@@ -25,6 +25,8 @@ export async function* taskEvents(
     fresh = true
     wake()
   })
+  const onAbort = () => wake()
+  signal.addEventListener('abort', onAbort)
   try {
     for (;;) {
       fresh = false
@@ -41,13 +43,13 @@ export async function* taskEvents(
           clearTimeout(timer)
           resume()
         }
-        signal.addEventListener('abort', wake, { once: true })
         if (fresh || signal.aborted) wake()
       })
       if (signal.aborted) return
     }
   } finally {
     unsubscribe()
+    signal.removeEventListener('abort', onAbort)
   }
 }
 

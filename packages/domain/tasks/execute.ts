@@ -1,12 +1,13 @@
 import cuid from '@bugsnag/cuid'
 import type { Json, JsonObject } from '#skills/define.ts'
 import { ensureAgents } from '../agents/get.ts'
-import { type Toolbox, toolsOf } from '../tools.ts'
+import { type Toolbox, toolsNamed } from '../tools.ts'
 import { type Tool, ToolError, type ToolResult, type World } from '../world.ts'
 import { complete } from './complete.ts'
 import { Stopped, TaskFailed, TimedOut, TryAgain, within } from './failure.ts'
 import type { RunningTask, Step } from './schema.ts'
 import { actionHash, inputErrors, resolveReferences } from './steps.ts'
+import type { FailureCode } from './transitions.ts'
 import { decide, type Notes, type Work, write } from './write.ts'
 
 /**
@@ -21,8 +22,8 @@ export async function execute(work: Work<RunningTask>): Promise<void> {
   if (hash !== task.actionHash)
     throw new TaskFailed('plan_invalid', `the steps hash to ${hash}, not to ${task.actionHash}: they are not what was decided on`)
   // What was decided on runs: no policy that changed since stands between the decision and the last step.
-  const decided = { allowedSkills: steps.map((step) => step.tool) }
-  const { tools, missing } = await toolsOf(world, task.orgId, task.agentType, decided)
+  const names = steps.map((step) => step.tool)
+  const { tools, missing } = await toolsNamed(world, task.orgId, names, stop.now)
   const records = new Map(task.steps.map((record) => [record.index, record]))
   const outputs = new Map<number, Json>()
   for (const step of steps) {
@@ -111,17 +112,26 @@ async function callTool({ world, task, notes, stop }: Work<RunningTask>, call: C
 }
 
 /** What a tool's failure means for the task; what certainly had no effect is noted, so that it may be tried again. */
-function failureOf({ step, tool, input }: Call, error: Error, notes: Notes): TaskFailed | TryAgain {
+function failureOf(call: Call, error: Error, notes: Notes): TaskFailed | TryAgain {
+  const { step, tool, input } = call
   const message = `step ${step.index} (${step.tool}): ${error.message}`
   const timedOut = error instanceof TimedOut
-  if (!timedOut && !(error instanceof ToolError)) return new TaskFailed('skill_failed', message) // it ran and refused
-  const unknown = timedOut || error.outcome === 'unknown'
+  // What a built-in skill throws had no effect: its effect is what it returns.
+  if (tool.transactional) return new TaskFailed('skill_failed', message)
+  const known = error instanceof ToolError ? error : null
+  const unknown = known?.outcome !== 'none'
   if (unknown && !tool.idempotent)
     return new TaskFailed('outcome_unknown', `${message}; its tool cannot be asked twice: look whether it happened`)
-  if (!timedOut && !error.retryable) return new TaskFailed('skill_failed', message)
+  if (known && !known.retryable) return fail(call, notes, 'skill_failed', message)
   if (!unknown)
     notes.steps.push({ index: step.index, tool: step.tool, input, status: 'retry', error: { message: error.message } })
-  return new TryAgain(timedOut ? 'timeout' : 'skill_failed', message, timedOut ? undefined : error.retryAfterMs)
+  return new TryAgain(timedOut ? 'timeout' : 'skill_failed', message, known?.retryAfterMs)
+}
+
+/** The tool said that it did not: the step is over too, and nobody need look whether it happened. */
+function fail({ step, input }: Call, notes: Notes, code: FailureCode, message: string) {
+  notes.steps.push({ index: step.index, tool: step.tool, input, status: 'failed', error: { message } })
+  return new TaskFailed(code, message)
 }
 
 async function noteResult(
@@ -133,7 +143,8 @@ async function noteResult(
   const { output, deliveries = [], tasks = [] } = result
   const { index } = step
   if (tasks.length > 0) await checkChildren(world, task, step, tasks)
-  notes.attempts = 1 // the next step begins with attempts of its own
+  task.attempts = 1 // the next step begins with attempts of its own
+  notes.attempts = 1
   notes.steps.push({ index, tool: step.tool, input, status: 'done', output })
   deliveries.forEach((delivery, nth) => {
     const idempotencyKey = nth === 0 ? `${task.id}:${index}` : `${task.id}:${index}:${nth}`
@@ -153,13 +164,21 @@ async function noteResult(
   })
 }
 
+/** What text from outside could make of itself: bounds on how deep agents delegate, and on how many tasks one plan makes. */
+const DEEPEST = 3
+const MOST_CHILDREN = 10
+
 async function checkChildren(world: World, task: RunningTask, step: Step, tasks: NonNullable<ToolResult['tasks']>) {
+  const refuse = (why: string) => new TaskFailed('skill_failed', `step ${step.index} (${step.tool}): ${why}`)
+  if (task.depth >= DEEPEST) throw refuse(`agents delegated ${DEEPEST} times to get here, and no further`)
+  const made = (task.approval?.steps ?? task.plan.steps).filter(({ tool }) => tool === step.tool).length
+  if (made > MOST_CHILDREN) throw refuse(`one plan may make ${MOST_CHILDREN} tasks, not ${made}`)
   const types = [...new Set(tasks.map((child) => child.agentType))]
   const agents = await ensureAgents(world, task.orgId, types)
   for (const type of types) {
     const agent = agents.find((one) => one.agentType === type)
     const wrong = !agent ? `there is no agent ${type}` : agent.isEnabled ? null : `the ${type} agent is disabled`
-    if (wrong) throw new TaskFailed('skill_failed', `step ${step.index} (${step.tool}): ${wrong}`)
+    if (wrong) throw refuse(wrong)
   }
 }
 

@@ -1,3 +1,4 @@
+import { isNamed } from '../tools.ts'
 import type { AgentSettings, Plan } from './schema.ts'
 
 export type Gate =
@@ -20,6 +21,6 @@ export function gate(agent: AgentSettings, plan: Plan): Gate {
 function reasonToEscalate(agent: AgentSettings, plan: Plan) {
   const { escalateBelow = ESCALATE_BELOW, alwaysAsk = [] } = agent.config
   if (plan.confidence < escalateBelow) return `confidence ${plan.confidence} is under ${escalateBelow}`
-  const tool = plan.steps.find((step) => alwaysAsk.includes(step.tool))?.tool
+  const tool = plan.steps.find((step) => isNamed(step.tool, alwaysAsk))?.tool
   return tool ? `${tool} always asks` : null
 }

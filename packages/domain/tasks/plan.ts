@@ -23,7 +23,7 @@ export async function planTask(work: Work<PlanningTask>): Promise<Plan> {
   const { world, task, notes } = work
   const agent = agentOf(task.agentType)
   if (!agent) throw new TaskFailed('plan_invalid', `there is no agent type ${task.agentType}`)
-  const { tools, missing } = await toolsOf(world, task.orgId, task.agentType, task.agent)
+  const { tools, missing } = await toolsOf(world, task.orgId, task.agentType, task.agent, work.stop.now)
   for (const { source, reason } of missing)
     notes.trace.push({ type: 'degraded', message: `${source} does not answer: planning without it (${reason})` })
   if (task.skillId !== null && !tools.has(task.skillId)) {

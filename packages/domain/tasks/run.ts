@@ -1,10 +1,12 @@
+import { ensureAgent } from '../agents/get.ts'
 import { requestApproval } from '../approvals/request.ts'
+import { isUnreachable } from '../unreachable.ts'
 import type { World } from '../world.ts'
 import { claim } from './claim.ts'
 import { finish, suggest } from './complete.ts'
 import { execute } from './execute.ts'
 import { never, type Stop, Stopped, TaskFailed, TryAgain } from './failure.ts'
-import { gate } from './gate.ts'
+import { type Gate, gate } from './gate.ts'
 import { planTask } from './plan.ts'
 import type { HeldTask, Plan, PlanningTask, RunningTask } from './schema.ts'
 import { actionHash } from './steps.ts'
@@ -38,7 +40,7 @@ async function planOrExecute({ task, ...rest }: Work) {
   if (task.status === 'running') return execute({ ...rest, task })
   const work = { ...rest, task }
   const plan = await planTask(work)
-  const gated = gate(task.agent, plan)
+  const gated = await gateNow(work, plan)
   switch (gated.verdict) {
     case 'suggest':
       return suggest(work, plan)
@@ -55,10 +57,19 @@ async function planOrExecute({ task, ...rest }: Work) {
   }
 }
 
+/** By the settings of this moment before anything acts: somebody may have pulled the brake while the agent was thinking. */
+async function gateNow({ world, task }: Work<PlanningTask>, plan: Plan): Promise<Gate> {
+  const gated = gate(task.agent, plan)
+  if (gated.verdict !== 'act') return gated
+  const agent = await ensureAgent(world, task.orgId, task.agentType)
+  return agent.isEnabled ? gate(agent, plan) : { verdict: 'ask', escalation: 'the agent was disabled while it planned' }
+}
+
 /** The same object: whoever holds the task sees what phase it is in. */
 function nowRunning(task: PlanningTask, plan: Plan, hash: string): RunningTask {
   return Object.assign(task as object as RunningTask, {
     status: 'running' as const,
+    attempts: 1,
     plan,
     actionHash: hash,
     approval: null,
@@ -71,10 +82,19 @@ async function stopOrFail(work: Work, error: unknown) {
   if (error instanceof LeaseLost) return
   if (error instanceof Stopped) return error.reason === 'drained' ? giveBack(work) : undefined
   if (error instanceof TryAgain && task.attempts < MOST_ATTEMPTS) return tryLater(work, error)
-  if (!(error instanceof TaskFailed || error instanceof TryAgain)) throw error
+  if (!(error instanceof TaskFailed || error instanceof TryAgain)) return stumble(work, error)
   const failure = { code: error.code, message: error.message.slice(0, 2000) }
   notes.trace.push({ type: 'failed', message: failure.message, data: { code: failure.code } })
   await writeUnlessLost(work, { status: 'failed', error: failure })
+}
+
+/** A bug, or a write that the database refused: logged whole, tried again like what passes, and then the end. */
+async function stumble(work: Work, error: unknown) {
+  if (isUnreachable(error)) throw error // nothing can be written: the lease runs out
+  const { world, task } = work
+  world.log.error({ taskId: task.id, error: String((error as Error)?.stack ?? error) }, 'a task met an unforeseen error')
+  const fresh = { ...work, notes: noNotes() } // what was noted may be what cannot be written
+  await stopOrFail(fresh, new TryAgain('attempts_exhausted', 'An unforeseen error; the log has it'))
 }
 
 /** Exponential backoff with jitter, or what the other side asked for. The status stays. */
@@ -95,7 +115,7 @@ async function tryLater(work: Work, { message, afterMs, code }: TryAgain) {
 
 async function giveBack(work: Work) {
   const { world, task, notes } = work
-  notes.trace.push({ type: 'released', message: 'The worker shuts down and gives the task back' })
+  notes.trace.push({ type: 'given_back', message: 'The worker shuts down and gives the task back' })
   await writeUnlessLost(work, {
     status: task.status,
     nextAttemptAt: world.clock.now(),

@@ -38,7 +38,7 @@ export type AgentOptions = {
 /** What a step left behind: its row is its start. `retry`: it certainly had no effect and may be started again. */
 export type StepRecord = {
   index: number
-  status: 'started' | 'done' | 'retry'
+  status: 'started' | 'done' | 'retry' | 'failed'
   output: Json
 }
 
@@ -53,6 +53,8 @@ type Claimed = {
   skillId: string | null
   parentTaskId: string | null
   crewId: string | null
+  /** How many agents delegated to get here. */
+  depth: number
   attempts: number
   agent: AgentSettings
   /** Every write carries it; who lost the lease writes nothing more. */

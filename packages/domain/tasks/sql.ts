@@ -75,7 +75,7 @@ WITH picked AS (
     jsonb_build_object('attempt', "attempts", 'status', "status"), $3::timestamptz
   FROM claimed
 )
-SELECT t."id", t."orgId", t."agentType", t."title", t."taskType", t."priority", t."status", t."input", t."skillId", t."parentTaskId", t."crewId",
+SELECT t."id", t."orgId", t."agentType", t."title", t."taskType", t."priority", t."status", t."input", t."skillId", t."parentTaskId", t."crewId", t."depth",
   t."attempts", t."plan", t."actionHash", t."leaseToken", c."autonomyLevel", c."config", c."allowedSkills", c."inheritSkills", c."systemPrompt",
 ${HELD},
   (SELECT seen."traceLength" + 1 <> t."traceLength" FROM "AgentTask" seen WHERE seen."id" = t."id") AS "outdated",
@@ -107,8 +107,8 @@ WITH asked AS (
     "traceLength" = t."traceLength" + jsonb_array_length(a."trace"),
     "finishedAt" = CASE WHEN a."final" THEN $2::timestamptz END, "updatedAt" = $2::timestamptz
   FROM asked a WHERE t."id" = a."id" AND t."leaseToken" = a."token" AND t."status" = a."from"
-  RETURNING t."id", t."orgId", t."agentType", t."crewId", t."title", t."traceLength", t."hasDependents", t."watchedUntil" > $2::timestamptz AS "watched",
-    a."trace", a."decisions", a."steps", a."deliveries", a."approval", a."children"
+  RETURNING t."id", a."token", t."orgId", t."agentType", t."crewId", t."title", t."depth", t."priority", t."traceLength", t."hasDependents",
+    t."watchedUntil" > $2::timestamptz AS "watched", a."trace", a."decisions", a."steps", a."deliveries", a."approval", a."children"
 ), traced AS (
   INSERT INTO "TraceEntry" ("taskId", "seq", "type", "message", "data", "at")
   SELECT w."id", w."traceLength" - jsonb_array_length(w."trace") + e."n", e."entry"->>'type', e."entry"->>'message', e."entry"->'data', $2::timestamptz
@@ -137,9 +137,9 @@ const ACT = `, stepped AS (
   FROM won w, jsonb_to_record(w."approval") AS p("id" text, "proposedAction" jsonb, "actionHash" text, "expiresAt" timestamptz)
   WHERE w."approval" IS NOT NULL
 ), born AS (
-  INSERT INTO "AgentTask" ("id", "orgId", "agentId", "agentType", "title", "taskType", "priority", "input", "parentTaskId", "crewId", "ready",
+  INSERT INTO "AgentTask" ("id", "orgId", "agentId", "agentType", "title", "taskType", "priority", "input", "parentTaskId", "depth", "crewId", "ready",
     "dueAt", "traceLength", "createdAt", "updatedAt")
-  SELECT k."id", w."orgId", c."id", k."agentType", k."title", k."taskType", k."priority", k."input", w."id", w."crewId", c."isEnabled",
+  SELECT k."id", w."orgId", c."id", k."agentType", k."title", k."taskType", least(k."priority", w."priority"), k."input", w."id", w."depth" + 1, w."crewId", c."isEnabled",
     CASE WHEN c."isEnabled" THEN $2::timestamptz END, 1, $2::timestamptz, $2::timestamptz
   FROM won w, jsonb_to_recordset(w."children") AS k("id" text, "agentType" text, "title" text, "taskType" text, "priority" int, "input" jsonb)
   JOIN "AgentConfig" c ON c."agentType" = k."agentType" WHERE c."orgId" = w."orgId"
@@ -150,11 +150,11 @@ const ACT = `, stepped AS (
 )`
 
 const WHO_WON = `
-SELECT "id", "hasDependents", CASE WHEN "watched" THEN pg_notify('task_trace', "id") END AS "told" FROM won`
+SELECT "id", "token", "hasDependents", CASE WHEN "watched" THEN pg_notify('task_trace', "id") END AS "told" FROM won`
 
 /**
  * A worker's writes, all of one moment: each changes its task only under the status and the token that it names, and everything that
- * belongs to it is written with it or not at all. $1: Change rows, $2: now. Answers the ids that won.
+ * belongs to it is written with it or not at all. $1: Change rows, $2: now. Answers the ids that won, each with the token that did.
  */
 export const WRITE_CHANGES: Statement = { name: 'write_changes', text: MOVE_AND_RECORD + ACT + WHO_WON }
 
@@ -167,7 +167,7 @@ export const RENEW_LEASES: Statement = {
   text: `
 UPDATE "AgentTask" t SET "dueAt" = $3::timestamptz, "ready" = false
 FROM unnest($1::text[], $2::text[]) AS held("id", "token")
-WHERE t."id" = held."id" AND t."leaseToken" = held."token" RETURNING t."id"`,
+WHERE t."id" = held."id" AND t."leaseToken" = held."token" RETURNING t."id", held."token"`,
 }
 
 /**
@@ -208,7 +208,7 @@ SELECT "id", "status", "agentType", "priority", "ready", "dueAt", "hasDependents
 }
 
 /**
- * Cancels tasks that are not over, with the approvals that wait for them. $1: ids, $2: ids of parents whose children are meant,
+ * Cancels tasks that are not over. $1: ids, $2: ids of parents whose children are meant,
  * $3: org, $4: now, $5: why. Answers the ids cancelled.
  */
 export const CANCEL: Statement = {
@@ -218,8 +218,6 @@ WITH held AS (
   SELECT "id" FROM "AgentTask"
   WHERE ("id" = ANY($1::text[]) OR "parentTaskId" = ANY($2::text[])) AND "orgId" = $3::text AND "status" NOT IN ('completed', 'failed', 'cancelled')
   ORDER BY "id" FOR UPDATE
-), closed AS (
-  UPDATE "ApprovalRequest" a SET "status" = 'cancelled', "decidedAt" = $4::timestamptz FROM held h WHERE a."taskId" = h."id" AND a."status" = 'pending'
 ), won AS (
   UPDATE "AgentTask" t SET "status" = 'cancelled', "error" = jsonb_build_object('code', 'cancelled', 'message', $5::text), "leaseToken" = NULL,
     "ready" = false, "dueAt" = NULL, "finishedAt" = $4::timestamptz, "updatedAt" = $4::timestamptz, "traceLength" = t."traceLength" + 1
@@ -229,4 +227,13 @@ WITH held AS (
   INSERT INTO "TraceEntry" ("taskId", "seq", "type", "message", "at") SELECT "id", "traceLength", 'cancelled', $5::text, $4::timestamptz FROM won
 )
 SELECT "id", "hasDependents", pg_notify('task_trace', "id") AS "told", pg_notify('task_cancelled', "id") AS "stopped" FROM won`,
+}
+
+/**
+ * Closes the approvals of tasks that were just cancelled: a statement of its own, so that its snapshot has an approval that was asked for
+ * while the cancelling waited for the task's row. $1: ids of tasks, $2: now.
+ */
+export const CLOSE_APPROVALS: Statement = {
+  name: 'close_approvals',
+  text: `UPDATE "ApprovalRequest" SET "status" = 'cancelled', "decidedAt" = $2::timestamptz WHERE "taskId" = ANY($1::text[]) AND "status" = 'pending'`,
 }

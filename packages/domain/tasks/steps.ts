@@ -67,8 +67,13 @@ const validators = new WeakMap<JsonSchema, Partial<Record<'literal' | 'with refe
 function validator(schema: JsonSchema, form: 'literal' | 'with references') {
   const known = validators.get(schema) ?? {}
   validators.set(schema, known)
-  known[form] ??= ajv.compile(form === 'literal' ? bare(schema) : withReferences(bare(schema)))
-  return known[form]
+  const made = known[form]
+  if (made) return made
+  const wanted = form === 'literal' ? bare(schema) : withReferences(bare(schema))
+  const validate = ajv.compile(wanted)
+  ajv.removeSchema(wanted) // ajv would keep it for good, and tools from outside are listed anew again and again
+  known[form] = validate
+  return validate
 }
 
 /** Without its identity: two tools may carry the same `$id`, and an unknown dialect would be refused. */

@@ -20,6 +20,7 @@ export type Worker = {
 
 const FIRST_LOOK_MS = 20
 const LAST_LOOK_MS = 1_000
+const RETRY_MS = 1_000
 
 type Active = { task: HeldTask; stop(reason: Stopped): void; leave(): void; done: Promise<void> }
 
@@ -32,13 +33,15 @@ export function startWorker(
   options: { agentTypes: readonly string[]; slots: number; onFull?: () => void },
 ): Worker {
   const { agentTypes, slots } = options
-  const active = new Map<string, Active>()
+  const active = new Set<Active>()
   let offered = 0 // signals taken since the last claim began
   let claiming = false
   let lastClaim: Promise<unknown> = Promise.resolve()
   let mayHaveMore = false
   let draining = false
   let again: NodeJS.Timeout | undefined
+  let retry: NodeJS.Timeout | undefined
+  let refused = false // a signal came while all slots were busy
 
   async function pump() {
     if (claiming || draining) return
@@ -46,7 +49,8 @@ export function startWorker(
     try {
       while (mayHaveMore && active.size < slots && !draining) {
         const free = slots - active.size
-        const expected = Math.min(offered, free)
+        const expected = Math.max(Number(refused), Math.min(offered, free))
+        refused = false
         mayHaveMore = false
         offered = 0
         const claimed = claim(world, agentTypes, free)
@@ -60,7 +64,10 @@ export function startWorker(
     } catch (error) {
       world.log.warn({ error: String(error) }, 'could not claim; trying again in a second')
       mayHaveMore = true
-      setTimeout(pump, 1_000).unref()
+      retry ??= setTimeout(() => {
+        retry = undefined
+        void pump()
+      }, RETRY_MS).unref()
     } finally {
       claiming = false
     }
@@ -98,22 +105,26 @@ export function startWorker(
         world.log.error({ taskId: task.id, error: String(error?.stack ?? error) }, 'a task was left to its lease'),
       )
       .finally(() => {
-        active.delete(task.id)
+        active.delete(run)
         if (mayHaveMore) setImmediate(pump) // slots that become free in one moment are filled by one claim
       })
-    active.set(task.id, { task, stop, leave, done })
+    const run = { task, stop, leave, done }
+    // This process's own earlier lease of the task has run out (it slept): that run writes nothing more.
+    for (const earlier of active) if (earlier.task.id === task.id) earlier.stop(new Stopped('lost'))
+    active.add(run)
     if (draining) leave() // it was claimed while the drain began
   }
 
   async function renew() {
     if (active.size === 0) return
-    const held = [...active.values()]
+    const held = [...active]
     const until = new Date(world.clock.now().getTime() + world.settings.leaseMs)
     try {
       const tokens = held.map(({ task }) => task.leaseToken)
       const ids = held.map(({ task }) => task.id)
-      const still = new Set((await world.sql.run<{ id: string }>(RENEW_LEASES, [ids, tokens, until])).map((row) => row.id))
-      for (const { task, stop } of held) if (!still.has(task.id)) stop(new Stopped('lost'))
+      const rows = await world.sql.run<{ token: string; id: string }>(RENEW_LEASES, [ids, tokens, until])
+      const still = new Set(rows.map(({ id, token }) => `${id} ${token}`))
+      for (const { task, stop } of held) if (!still.has(`${task.id} ${task.leaseToken}`)) stop(new Stopped('lost'))
     } catch (error) {
       world.log.warn({ error: String(error) }, 'could not renew the leases')
     }
@@ -133,23 +144,29 @@ export function startWorker(
     offer(agentType) {
       if (draining || !agentTypes.includes(agentType)) return false
       mayHaveMore = true
-      if (active.size + offered >= slots) return false
+      if (active.size + offered >= slots) {
+        refused = true
+        return false
+      }
       offered += 1
       void pump()
       return true
     },
-    cancelled: (taskId) => active.get(taskId)?.stop(new Stopped('cancelled')),
+    cancelled(taskId) {
+      for (const { task, stop } of active) if (task.id === taskId) stop(new Stopped('cancelled'))
+    },
     async drain(graceMs) {
       draining = true
-      for (const { leave } of active.values()) leave()
+      for (const { leave } of active) leave()
       const grace = setTimeout(() => {
-        for (const { stop } of active.values()) stop(new Stopped('drained'))
+        for (const { stop } of active) stop(new Stopped('drained'))
       }, graceMs)
       await lastClaim // what it still brings leaves at once
-      await Promise.all([...active.values()].map(({ done }) => done))
+      await Promise.all([...active].map(({ done }) => done))
       clearTimeout(grace)
       clearInterval(heartbeat)
       clearTimeout(again)
+      clearTimeout(retry)
     },
   }
 }

@@ -47,7 +47,7 @@ export type StepWrite = {
   index: number
   tool: string
   input: JsonObject
-  status: 'started' | 'done' | 'retry'
+  status: 'started' | 'done' | 'retry' | 'failed'
   output?: Json
   error?: JsonObject
 }
@@ -92,10 +92,14 @@ export const changeWriter =
   (sql: Sql, clock: Clock) =>
   async (changes: Change[]): Promise<Written[]> => {
     const statement = changes.some(acts) ? WRITE_CHANGES : WRITE_THOUGHTS
-    const rows = await sql.run<{ id: string; hasDependents: boolean }>(statement, [toJsonb(changes), clock.now()])
-    const won = new Map(rows.map((row) => [row.id, row.hasDependents]))
-    return changes.map(({ id }) => ({ won: won.has(id), hasDependents: won.get(id) ?? false }))
+    const rows = await sql.run<Lease & { hasDependents: boolean }>(statement, [toJsonb(changes), clock.now()])
+    // By the lease, not by the task: an old and a new lease of one task may stand in one statement.
+    const won = new Map(rows.map((row) => [leaseOf(row), row.hasDependents]))
+    return changes.map((change) => ({ won: won.has(leaseOf(change)), hasDependents: won.get(leaseOf(change)) ?? false }))
   }
+
+type Lease = Pick<Change, 'id' | 'token'>
+const leaseOf = ({ id, token }: Lease) => `${id} ${token}`
 
 const acts = ({ steps, deliveries, approval, children }: Change) =>
   approval !== null || steps.length + deliveries.length + children.length > 0

@@ -24,7 +24,15 @@ const step = z
 export const steps = z.array(step)
 
 const editedStep = z.strictObject({
-  index: z.int().min(0).max(10_000).optional().openapi({ description: 'Ignored: the steps are numbered in their order' }),
+  index: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .optional()
+    .openapi({
+      description:
+        'Which proposed step it was: what the edit leaves out (why, basedOn) is as proposed. Steps are numbered in their order.',
+    }),
   tool: text(200),
   input: jsonObject,
   why: z.string().max(4_000).optional(),
@@ -99,7 +107,7 @@ export function approvalRoutes(api: Api) {
     params: idParams,
     body: approveBody,
     response: approvalSchema,
-    problems: ['approval_decided', 'approval_expired', 'action_changed'],
+    problems: ['approval_decided', 'approval_expired', 'action_changed', 'tools_unavailable'],
     handle: async ({ world, caller, params, body }) => ({
       status: 200,
       body: await approve(world, caller.orgId, params.id, { ...(body as object), decidedBy: caller.keyId ?? undefined }),

@@ -48,8 +48,9 @@ export function docsRoutes({ app, world }: Api) {
     return c.body(json, 200, { 'content-type': 'application/json' })
   })
   app.get('/docs', (c) => c.html(PAGE))
+  let script: NonSharedBuffer | undefined
   app.get('/docs/scalar.js', async (c) => {
-    const script = await readFile(SCRIPT)
+    script ??= await readFile(SCRIPT)
     return c.body(script, 200, { 'content-type': 'text/javascript', 'cache-control': 'public, max-age=86400' })
   })
 }

@@ -92,7 +92,7 @@ const detailSchema = z
       z.object({
         index: z.int(),
         tool: z.string(),
-        status: z.enum(['started', 'done', 'retry']),
+        status: z.enum(['started', 'done', 'retry', 'failed']),
         input: anyJson,
         output: anyJson.nullable(),
         error: anyJson.nullable(),

@@ -5,14 +5,17 @@ import type { Sql, Statement } from '#domain/world.ts'
 import { PrismaClient } from '#prisma/client/client.ts'
 
 const TRIES = 4
+const QUERY_LIMIT_MS = 35_000 // for a connection that died without a word; the server's own limit comes first
 /** deadlock_detected, serialization_failure: the statement did nothing, and may simply be run again. */
 const REPEATABLE = new Set(['40P01', '40001'])
 
 /*
  * Every statement here is a short one over an index. Plans are kept per connection, and one made while a table was small would scan it
  * for good: so scans and hash joins are taken only where nothing else is possible. What the plan costs is known: no compiling of it.
+ * And nobody waits for good: not for a statement, not for a lock, and not for a peer that froze in mid-transaction.
  */
-const SESSION = `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan; SET timezone = 'UTC'`
+const SESSION = `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan; SET timezone = 'UTC';
+  SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '15s'`
 
 export type Database = { sql: Sql; prisma: PrismaClient; close(): Promise<void> }
 
@@ -24,6 +27,8 @@ export function connect(url: string, options: { connections?: number; onError?: 
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    query_timeout: QUERY_LIMIT_MS,
     onConnect: async (client) => void (await client.query(SESSION)),
   })
   pool.on('error', (error) => options.onError?.(error))

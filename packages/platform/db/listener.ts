@@ -10,6 +10,7 @@ export type Listener = {
 }
 
 const RECONNECT_MS = 1_000
+const ASK_MS = 30_000
 
 /** One connection that listens (LISTEN) on these channels, and comes back when it breaks. Resolves after the first attempt. */
 export async function listen(url: string, channels: readonly string[]): Promise<Listener> {
@@ -24,7 +25,13 @@ export async function listen(url: string, channels: readonly string[]): Promise<
 
   async function open() {
     if (closed) return
-    const fresh = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000, keepAlive: true })
+    const fresh = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      query_timeout: 10_000,
+    })
     const lost = () => {
       if (client === fresh) {
         client = null
@@ -50,6 +57,12 @@ export async function listen(url: string, channels: readonly string[]): Promise<
     }
   }
 
+  /** A connection that died without a word says nothing; asked, it fails. */
+  const asking = setInterval(() => {
+    const asked = client
+    asked?.query('SELECT 1').catch(() => asked.end().catch(() => {}))
+  }, ASK_MS).unref()
+
   await open()
   return {
     on(channel, heard) {
@@ -62,6 +75,7 @@ export async function listen(url: string, channels: readonly string[]): Promise<
     connected: () => client !== null,
     async close() {
       closed = true
+      clearInterval(asking)
       await client?.end().catch(() => {})
     },
   }

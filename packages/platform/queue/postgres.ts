@@ -5,6 +5,7 @@ export const RING_CHANNEL = 'agent_ring'
 
 const LONGEST_TIMER_MS = 3_600_000 // what is due later is rung for by the sweep
 const TELL_AT_MOST_EVERY_MS = 20
+const MOMENT_MS = 10
 
 export type PostgresQueue = Queue & {
   /** Offers every signal to this process's worker. `take` answers whether it has a free slot for it. */
@@ -19,7 +20,7 @@ export type PostgresQueue = Queue & {
  * are no work, so several of one type that wait to be told are one.
  */
 export function postgresQueue(sql: Sql, listener: Listener): PostgresQueue {
-  const timers = new Set<NodeJS.Timeout>()
+  const timers = new Map<string, NodeJS.Timeout>()
   const toTell = new Set<string>()
   let telling: NodeJS.Timeout | undefined
   let take: (agentType: string) => boolean = () => false
@@ -49,18 +50,18 @@ export function postgresQueue(sql: Sql, listener: Listener): PostgresQueue {
     ring(agentType, _priority, { delaySeconds = 0 } = {}) {
       if (delaySeconds <= 0) return ringNow(agentType)
       if (delaySeconds * 1000 > LONGEST_TIMER_MS) return
-      // A timer may fire a millisecond early, and then nothing would be due.
-      const timer = setTimeout(
-        () => {
-          timers.delete(timer)
-          ringNow(agentType)
-        },
-        delaySeconds * 1000 + 2,
-      )
-      timers.add(timer.unref())
+      // Tasks of one moment share a timer. It fires after the moment, never before: then nothing would be due.
+      const at = Math.ceil((Date.now() + delaySeconds * 1000 + 2) / MOMENT_MS) * MOMENT_MS
+      const key = `${agentType} ${at}`
+      if (timers.has(key)) return
+      const ringThen = () => {
+        timers.delete(key)
+        ringNow(agentType)
+      }
+      timers.set(key, setTimeout(ringThen, at - Date.now()).unref())
     },
     close() {
-      for (const timer of timers) clearTimeout(timer)
+      for (const timer of timers.values()) clearTimeout(timer)
       clearTimeout(telling)
     },
   }

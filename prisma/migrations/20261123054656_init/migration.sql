@@ -34,6 +34,7 @@ CREATE TABLE "AgentTask" (
     "actionHash" TEXT,
     "scheduledFor" TIMESTAMPTZ(3),
     "parentTaskId" TEXT,
+    "depth" INTEGER NOT NULL DEFAULT 0,
     "crewId" TEXT,
     "attempts" INTEGER NOT NULL DEFAULT 0,
     "tokensIn" INTEGER NOT NULL DEFAULT 0,
