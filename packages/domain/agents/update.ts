@@ -24,13 +24,13 @@ export async function updateAgent(world: World, orgId: string, agentType: string
     where: { id },
     data: { ...fields, config: fields.config as never, ...skills, updatedAt: world.clock.now() },
   })
-  if (update.isEnabled === false) await hold(world, id)
+  if (update.isEnabled === false) await hold(world, orgId, id)
   if (update.isEnabled === true) await releaseHeld(world, id)
   return ensureAgent(world, orgId, agentType)
 }
 
-async function hold(world: World, agentId: string) {
-  for (let page = PAGE; page === PAGE; ) page = (await world.sql.run(HOLD, [agentId, PAGE])).length
+async function hold(world: World, orgId: string, agentId: string) {
+  for (let page = PAGE; page === PAGE; ) page = (await world.sql.run(HOLD, [orgId, agentId, PAGE])).length
 }
 
 async function releaseHeld(world: World, agentId: string) {
@@ -49,7 +49,7 @@ const HOLD = {
   name: 'hold_tasks',
   text: `
 WITH page AS (
-  SELECT "id" FROM "AgentTask" WHERE "agentId" = $1 AND "status" = 'queued' AND "dueAt" IS NOT NULL LIMIT $2::int FOR UPDATE SKIP LOCKED
+  SELECT "id" FROM "AgentTask" WHERE "orgId" = $1 AND "status" = 'queued' AND "agentId" = $2 AND "dueAt" IS NOT NULL LIMIT $3::int FOR UPDATE SKIP LOCKED
 )
 UPDATE "AgentTask" t SET "ready" = false, "dueAt" = NULL FROM page p WHERE t."id" = p."id" AND t."status" = 'queued' RETURNING t."id"`,
 }

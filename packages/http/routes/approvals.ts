@@ -24,15 +24,10 @@ const step = z
 export const steps = z.array(step)
 
 const editedStep = z.strictObject({
-  index: z
-    .int()
-    .min(0)
-    .max(10_000)
-    .optional()
-    .openapi({
-      description:
-        'Which proposed step it was: what the edit leaves out (why, basedOn) is as proposed. Steps are numbered in their order.',
-    }),
+  index: z.int().min(0).max(10_000).optional().openapi({
+    description:
+      'Which proposed step it was: what the edit leaves out (why, basedOn) is as proposed. Steps are numbered in their order.',
+  }),
   tool: text(200),
   input: jsonObject,
   why: z.string().max(4_000).optional(),
