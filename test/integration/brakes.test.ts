@@ -27,6 +27,7 @@ const change = (id: string, token: string, more: Partial<Change>): Change => ({
   output: null,
   error: null,
   actionHash: null,
+  agentVersion: null,
   approval: null,
   ...noNotes(),
   ...more,
@@ -119,7 +120,7 @@ describe('an agent on autopilot that is stopped while it thinks does not act', (
 
 test('alwaysAsk takes the patterns that allowedSkills takes', () => {
   const plan = { summary: '', confidence: 1, steps: [{ index: 0, tool: 'mcp:files.delete', input: {}, why: '' }] }
-  const agent = { autonomyLevel: 'autopilot' as const, allowedSkills: null, systemPrompt: null }
+  const agent = { isEnabled: true, autonomyLevel: 'autopilot' as const, allowedSkills: null, systemPrompt: null }
   expect(gate({ ...agent, config: { alwaysAsk: ['mcp:files.*'] } }, plan)).toMatchObject({ verdict: 'ask' })
   expect(gate({ ...agent, config: { alwaysAsk: ['mcp:file.*'] } }, plan)).toMatchObject({ verdict: 'act' })
 })

@@ -37,7 +37,7 @@ function defaultsOf(type: string) {
 const READ_AGENTS = {
   name: 'read_agents',
   text: `
-SELECT "id", "orgId", "agentType", "name", "autonomyLevel", "isEnabled", "config", "systemPrompt", "createdAt", "updatedAt",
+SELECT "id", "orgId", "agentType", "name", "autonomyLevel", "isEnabled", "config", "systemPrompt", "createdAt", "updatedAt", xmin::text AS "version",
   CASE WHEN "inheritSkills" THEN NULL ELSE "allowedSkills" END AS "allowedSkills"
 FROM "AgentConfig" WHERE "orgId" = $1 AND "agentType" = ANY($2::text[])`,
 }

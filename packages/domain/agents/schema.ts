@@ -15,4 +15,6 @@ export type AgentRow = {
   systemPrompt: string | null
   createdAt: Date
   updatedAt: Date
+  /** Another one after every change. */
+  version: string
 }

@@ -9,6 +9,7 @@ type Row = Omit<HeldTask, 'agent' | 'approval' | 'steps'> & {
   allowedSkills: string[]
   inheritSkills: boolean
   systemPrompt: string | null
+  isEnabled: boolean
   approval: { id: string; steps: Step[] } | null
   steps: StepRecord[] | null
   outdated: boolean
@@ -26,10 +27,12 @@ export async function claim(world: World, agentTypes: readonly string[], slots: 
     world,
     rows.filter((row) => row.outdated),
   )
-  return rows.map(({ autonomyLevel, config, allowedSkills, inheritSkills, systemPrompt, steps, outdated: _, ...task }) => {
-    const agent = { autonomyLevel, config, systemPrompt, allowedSkills: inheritSkills ? null : allowedSkills }
-    return { ...task, agent, steps: steps ?? [] } as HeldTask
-  })
+  return rows.map(
+    ({ autonomyLevel, config, allowedSkills, inheritSkills, systemPrompt, isEnabled, steps, outdated: _, ...task }) => {
+      const agent = { autonomyLevel, config, systemPrompt, isEnabled, allowedSkills: inheritSkills ? null : allowedSkills }
+      return { ...task, agent, steps: steps ?? [] } as HeldTask
+    },
+  )
 }
 
 /** A task that its last worker wrote to while it was being claimed: a step that was just done must not be taken for one that was not. */

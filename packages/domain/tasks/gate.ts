@@ -14,7 +14,7 @@ export function gate(agent: AgentSettings, plan: Plan): Gate {
   if (agent.autonomyLevel === 'manual') return { verdict: 'suggest' }
   if (plan.steps.length === 0) return { verdict: 'finish' }
   if (agent.autonomyLevel === 'copilot') return { verdict: 'ask', escalation: null }
-  const escalation = reasonToEscalate(agent, plan)
+  const escalation = agent.isEnabled ? reasonToEscalate(agent, plan) : 'the agent was disabled while it planned'
   return escalation ? { verdict: 'ask', escalation } : { verdict: 'act' }
 }
 

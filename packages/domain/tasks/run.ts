@@ -6,7 +6,7 @@ import { claim } from './claim.ts'
 import { finish, suggest } from './complete.ts'
 import { execute } from './execute.ts'
 import { never, type Stop, Stopped, TaskFailed, TryAgain } from './failure.ts'
-import { type Gate, gate } from './gate.ts'
+import { gate } from './gate.ts'
 import { planTask } from './plan.ts'
 import type { HeldTask, Plan, PlanningTask, RunningTask } from './schema.ts'
 import { actionHash } from './steps.ts'
@@ -40,7 +40,11 @@ async function planOrExecute({ task, ...rest }: Work) {
   if (task.status === 'running') return execute({ ...rest, task })
   const work = { ...rest, task }
   const plan = await planTask(work)
-  const gated = await gateNow(work, plan)
+  return goOn(work, plan)
+}
+
+async function goOn(work: Work<PlanningTask>, plan: Plan): Promise<void> {
+  const gated = gate(work.task.agent, plan)
   switch (gated.verdict) {
     case 'suggest':
       return suggest(work, plan)
@@ -48,21 +52,27 @@ async function planOrExecute({ task, ...rest }: Work) {
       return finish(work, plan)
     case 'ask':
       return requestApproval(work, plan, gated.escalation)
-    case 'act': {
-      const hash = actionHash(plan.steps)
-      work.notes.trace.push({ type: 'running', message: 'Acts by itself: the agent is on autopilot', data: { actionHash: hash } })
-      await write(work, { status: 'running', plan, actionHash: hash, attempts: 1 })
-      return execute({ ...work, task: nowRunning(task, plan, hash) })
-    }
+    case 'act':
+      return act(work, plan)
   }
 }
 
-/** By the settings of this moment before anything acts: somebody may have pulled the brake while the agent was thinking. */
-async function gateNow({ world, task }: Work<PlanningTask>, plan: Plan): Promise<Gate> {
-  const gated = gate(task.agent, plan)
-  if (gated.verdict !== 'act') return gated
-  const agent = await ensureAgent(world, task.orgId, task.agentType)
-  return agent.isEnabled ? gate(agent, plan) : { verdict: 'ask', escalation: 'the agent was disabled while it planned' }
+/** Autopilot: by the settings of this moment. Who turned the agent to manual, or disabled it, while it was thinking has stopped it. */
+async function act(work: Work<PlanningTask>, plan: Plan): Promise<void> {
+  const { world, task, notes } = work
+  const noted = { ...notes, trace: [...notes.trace] }
+  const hash = actionHash(plan.steps)
+  notes.trace.push({ type: 'running', message: 'Acts by itself: the agent is on autopilot', data: { actionHash: hash } })
+  try {
+    await write(work, { status: 'running', plan, actionHash: hash, attempts: 1, agentVersion: task.agentVersion })
+  } catch (error) {
+    const agent = error instanceof LeaseLost ? await ensureAgent(world, task.orgId, task.agentType) : null
+    if (!agent || agent.version === task.agentVersion) throw error
+    Object.assign(notes, noted)
+    Object.assign(task, { agent, agentVersion: agent.version })
+    return goOn(work, plan)
+  }
+  return execute({ ...work, task: nowRunning(task, plan, hash) })
 }
 
 /** The same object: whoever holds the task sees what phase it is in. */

@@ -20,6 +20,7 @@ export type Plan = { summary: string; confidence: number; output?: JsonObject; s
 export type TaskFailure = { code: FailureCode; message: string }
 
 export type AgentSettings = {
+  isEnabled: boolean
   autonomyLevel: AutonomyLevel
   /** Null: the type's defaults. */
   allowedSkills: string[] | null
@@ -57,6 +58,8 @@ type Claimed = {
   depth: number
   attempts: number
   agent: AgentSettings
+  /** Of the agent's settings as they were read; whoever acts by them names it. */
+  agentVersion: string
   /** Every write carries it; who lost the lease writes nothing more. */
   leaseToken: string
 }

@@ -77,6 +77,7 @@ WITH picked AS (
 )
 SELECT t."id", t."orgId", t."agentType", t."title", t."taskType", t."priority", t."status", t."input", t."skillId", t."parentTaskId", t."crewId", t."depth",
   t."attempts", t."plan", t."actionHash", t."leaseToken", c."autonomyLevel", c."config", c."allowedSkills", c."inheritSkills", c."systemPrompt",
+  c."isEnabled", c.xmin::text AS "agentVersion",
 ${HELD},
   (SELECT seen."traceLength" + 1 <> t."traceLength" FROM "AgentTask" seen WHERE seen."id" = t."id") AS "outdated",
   CASE WHEN t."watched" THEN pg_notify('task_trace', t."id") END AS "told",
@@ -96,7 +97,7 @@ const MOVE_AND_RECORD = `
 WITH asked AS (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(
     "id" text, "token" text, "from" text, "status" text, "keepLease" boolean, "ready" boolean, "dueAt" timestamptz, "attempts" int, "final" boolean,
-    "plan" jsonb, "output" jsonb, "error" jsonb, "actionHash" text, "tokensIn" int, "tokensOut" int,
+    "plan" jsonb, "output" jsonb, "error" jsonb, "actionHash" text, "agentVersion" text, "tokensIn" int, "tokensOut" int,
     "trace" jsonb, "decisions" jsonb, "steps" jsonb, "deliveries" jsonb, "approval" jsonb, "children" jsonb)
 ), won AS (
   UPDATE "AgentTask" t SET
@@ -107,6 +108,7 @@ WITH asked AS (
     "traceLength" = t."traceLength" + jsonb_array_length(a."trace"),
     "finishedAt" = CASE WHEN a."final" THEN $2::timestamptz END, "updatedAt" = $2::timestamptz
   FROM asked a WHERE t."id" = a."id" AND t."leaseToken" = a."token" AND t."status" = a."from"
+    AND (a."agentVersion" IS NULL OR a."agentVersion" = (SELECT c.xmin::text FROM "AgentConfig" c WHERE c."id" = t."agentId"))
   RETURNING t."id", a."token", t."orgId", t."agentType", t."crewId", t."title", t."depth", t."priority", t."traceLength", t."hasDependents",
     t."watchedUntil" > $2::timestamptz AS "watched", a."trace", a."decisions", a."steps", a."deliveries", a."approval", a."children"
 ), traced AS (
@@ -154,7 +156,8 @@ SELECT "id", "token", "hasDependents", CASE WHEN "watched" THEN pg_notify('task_
 
 /**
  * A worker's writes, all of one moment: each changes its task only under the status and the token that it names, and everything that
- * belongs to it is written with it or not at all. $1: Change rows, $2: now. Answers the ids that won, each with the token that did.
+ * belongs to it is written with it or not at all. One that acts by the agent's own settings names their version, and loses when they were
+ * changed meanwhile. $1: Change rows, $2: now. Answers the ids that won, each with the token that did.
  */
 export const WRITE_CHANGES: Statement = { name: 'write_changes', text: MOVE_AND_RECORD + ACT + WHO_WON }
 

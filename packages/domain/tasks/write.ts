@@ -23,6 +23,7 @@ export type Change = {
   output: JsonObject | null
   error: TaskFailure | null
   actionHash: string | null
+  agentVersion: string | null
   tokensIn: number
   tokensOut: number
   trace: TraceDraft[]
@@ -81,6 +82,8 @@ type Move = {
   output?: JsonObject
   error?: TaskFailure
   actionHash?: string
+  /** The move holds only while the agent's settings are of this version. */
+  agentVersion?: string
   approval?: Change['approval']
   attempts?: number
   /** Gives the lease back; the task may be taken up again from then on (an hour ago is fine). Left out and not final: it is kept. */
@@ -131,6 +134,7 @@ export async function write({ world, task, notes }: Work, move: Move = { status:
     output: null,
     error: null,
     actionHash: null,
+    agentVersion: null,
     approval: null,
     ...notes,
     ...definedOnly(move),

@@ -119,7 +119,7 @@ function checkedConfig(type: string, config: unknown) {
   throw new Problem('validation_failed', `config.${problem.message}`, errors)
 }
 
-const view = (row: AgentRow) => ({
+const view = ({ version: _, ...row }: AgentRow) => ({
   ...row,
   purpose: agentOf(row.agentType)?.purpose,
   defaultSkills: agentOf(row.agentType)?.skills,
