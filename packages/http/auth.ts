@@ -27,7 +27,7 @@ export async function authorize(c: Context, world: World, auth: 'off' | 'keys', 
  */
 function localCaller(c: Context): Caller {
   const site = c.req.header('sec-fetch-site') ?? 'none'
-  const host = new URL(c.req.url).hostname.replace(/^\[|\]$/g, '')
+  const host = (c.req.header('host') ?? 'localhost').replace(/:\d+$/, '').replace(/^\[|\]$/g, '') // every browser sends one
   if (isLoopback(host) && ['same-origin', 'none'].includes(site)) return LOCAL
   throw new Problem(
     'forbidden',
