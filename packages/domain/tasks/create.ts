@@ -7,6 +7,7 @@ import type { Sql, World } from '../world.ts'
 import { getTask, type TaskView } from './get.ts'
 import { insertRelated } from './relatives.ts'
 import { ringWhenDue } from './release.ts'
+import type { TaskFields } from './schema.ts'
 import { INSERT_TASKS } from './sql.ts'
 
 export type CreateTask = {
@@ -22,18 +23,8 @@ export type CreateTask = {
 }
 
 /** The row that INSERT_TASKS reads. */
-export type NewTask = {
-  id: string
-  orgId: string
-  agentType: string
-  title: string
-  taskType: string
-  priority: number
-  input: JsonObject
-  skillId: string | null
+export type NewTask = TaskFields & {
   scheduledFor: Date | null
-  parentTaskId: string | null
-  crewId: string | null
   ready: boolean
   dueAt: Date | null
   createdAt: Date

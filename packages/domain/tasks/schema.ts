@@ -43,7 +43,8 @@ export type StepRecord = {
   output: Json
 }
 
-type Claimed = {
+/** What a task is asked to be, from its creation on. */
+export type TaskFields = {
   id: string
   orgId: string
   agentType: string
@@ -54,6 +55,9 @@ type Claimed = {
   skillId: string | null
   parentTaskId: string | null
   crewId: string | null
+}
+
+type Claimed = TaskFields & {
   /** How many agents delegated to get here. */
   depth: number
   attempts: number
