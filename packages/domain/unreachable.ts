@@ -7,3 +7,6 @@ export function isUnreachable(error: unknown): boolean {
     message,
   )
 }
+
+/** Whether it failed before anything was sent: then it did nothing, and may be repeated. */
+export const wasNeverSent = (error: unknown): boolean => (error as { neverSent?: boolean }).neverSent === true

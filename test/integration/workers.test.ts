@@ -7,6 +7,7 @@ import { ToolError } from '#domain/world.ts'
 import type { LiveWorld } from '#platform/world.ts'
 import { CANCEL_CHANNEL } from '#platform/world.ts'
 import { freshDatabase } from '../support/database.ts'
+import { cuttable } from '../support/proxy.ts'
 import { planOf, scripted } from '../support/scripted-model.ts'
 import { startService, until } from '../support/service.ts'
 import { type Call, loggedTools } from '../support/tools.ts'
@@ -236,6 +237,42 @@ test('what was approved runs, whatever is allowed by then', async () => {
   expect((await ask('POST', `/api/v1/approvals/${task.approval.id}/approve`)).status).toBe(200)
   await reaches(task.id, 'completed')
   expect(calls).toHaveLength(1)
+})
+
+test('a result is kept while the database is away for a moment', async () => {
+  const way = await cuttable(await freshDatabase())
+  let finish: (output: unknown) => void = () => {}
+  const { source, calls } = loggedTools(
+    [{ name: 'once', idempotent: false }],
+    () =>
+      new Promise((done) => {
+        finish = done as never
+      }),
+  )
+  const { ask } = await startService({ model, databaseUrl: way.url, toolSources: [source] })
+  await ask('PUT', '/api/v1/agents/moderation', { body: { allowedSkills: ['once'] } })
+  const body = { agentType: 'moderation', title: 'work', taskType: 'test', input: { steps: [call('once')] } }
+  const { id } = (await ask('POST', '/api/v1/tasks', { body })).body
+  await until(
+    async () => calls.length,
+    (n) => n === 1,
+  )
+  way.cut()
+  await until(
+    () => ask('GET', `/api/v1/tasks/${id}`),
+    ({ status }) => status === 503,
+  )
+  finish({ ok: true })
+  await until(
+    () => ask('GET', `/api/v1/tasks/${id}`),
+    ({ status }) => status === 503,
+  )
+  way.mend()
+  const task = await until(
+    () => ask('GET', `/api/v1/tasks/${id}`),
+    ({ body: seen }) => seen?.finishedAt,
+  )
+  expect([task.body.status, calls.length]).toEqual(['completed', 1])
 })
 
 test('a tool source that is down when a step is to run is waited for', async () => {

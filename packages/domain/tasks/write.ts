@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import cuid from '@bugsnag/cuid'
 import type { ChildTaskDraft, DeliveryDraft, Json, JsonObject } from '#skills/define.ts'
 import { toJsonb } from '../json.ts'
+import { wasNeverSent } from '../unreachable.ts'
 import type { Clock, Sql, World } from '../world.ts'
 import type { Stop } from './failure.ts'
 import { release } from './release.ts'
@@ -122,7 +124,7 @@ export async function write({ world, task, notes }: Work, move: Move = { status:
   const keepLease = !final && !waits && !move.nextAttemptAt
   const dueAt = keepLease ? new Date(now.getTime() + world.settings.leaseMs) : move.nextAttemptAt
   const { children } = notes
-  const written = await world.batches.write({
+  const written = await whileAway(world, {
     id: task.id,
     token: task.leaseToken,
     from: task.status,
@@ -144,6 +146,19 @@ export async function write({ world, task, notes }: Work, move: Move = { status:
   if (!written.won) throw new LeaseLost(task.id)
   for (const child of children) world.queue.ring(child.agentType, child.priority)
   if (final && written.hasDependents) await release(world, { dependentsOf: [task.id] })
+}
+
+/** A result that is known is not thrown away because the database is away for a moment: the token guards what comes late. */
+async function whileAway(world: World, change: Change): Promise<Written> {
+  const deadline = Date.now() + world.settings.leaseMs / 2
+  for (let pause = 50; ; pause = Math.min(2 * pause, 1_000)) {
+    try {
+      return await world.batches.write(change)
+    } catch (error) {
+      if (!wasNeverSent(error) || Date.now() + pause > deadline) throw error
+      await sleep(pause)
+    }
+  }
 }
 
 function definedOnly({ nextAttemptAt: _, ...move }: Move): Partial<Change> {

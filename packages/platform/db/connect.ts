@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
+import { isUnreachable } from '#domain/unreachable.ts'
 import type { Sql, Statement } from '#domain/world.ts'
 import { PrismaClient } from '#prisma/client/client.ts'
 
@@ -43,36 +44,48 @@ export function connect(url: string, options: { connections?: number; onError?: 
   }
 }
 
-type Queryable = Pick<pg.Pool | pg.PoolClient, 'query'>
-
-const runOn = async <Row>(on: Queryable, { name, text }: Statement, values: unknown[]) =>
+const runOn = async <Row>(on: pg.PoolClient, { name, text }: Statement, values: unknown[]) =>
   (await on.query({ name, text, values })).rows as Row[]
 
 const sqlOver = (pool: pg.Pool): Sql => ({
-  run: (statement, values) => repeating(() => runOn(pool, statement, values)),
+  run: (statement, values) => repeating(() => withClient(pool, (client) => runOn(client, statement, values))),
   transaction: (work) =>
-    repeating(async () => {
-      const client = await pool.connect()
-      let broken: Error | undefined
-      // Without a listener an error of a connection that is in use would end the process.
-      const lost = (error: Error) => {
-        broken = error
-      }
-      client.on('error', lost)
-      try {
+    repeating(() =>
+      withClient(pool, async (client) => {
         await client.query('BEGIN')
-        const result = await work(sqlWithin(client))
-        await client.query('COMMIT')
-        return result
-      } catch (error) {
-        await client.query('ROLLBACK').catch(lost)
-        throw error
-      } finally {
-        client.off('error', lost)
-        client.release(broken)
-      }
-    }),
+        try {
+          const result = await work(sqlWithin(client))
+          await client.query('COMMIT')
+          return result
+        } catch (error) {
+          await client.query('ROLLBACK') // should this fail, the connection is not used again
+          throw error
+        }
+      }),
+    ),
 })
+
+/** Lends a connection. What fails before there is one was certainly never sent, and is marked so. */
+async function withClient<T>(pool: pg.Pool, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect().catch((error) => {
+    throw Object.assign(error, { neverSent: true })
+  })
+  let broken: Error | undefined
+  // Without a listener an error of a connection that is in use would end the process.
+  const lost = (error: Error) => {
+    broken = error
+  }
+  client.on('error', lost)
+  try {
+    return await use(client)
+  } catch (error) {
+    if (isUnreachable(error)) lost(error as Error)
+    throw error
+  } finally {
+    client.off('error', lost)
+    client.release(broken)
+  }
+}
 
 const sqlWithin = (client: pg.PoolClient): Sql => ({
   run: (statement, values) => runOn(client, statement, values),
