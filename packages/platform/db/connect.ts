@@ -51,22 +51,25 @@ const sqlOver = (pool: pg.Pool): Sql => ({
   run: (statement, values) => repeating(() => withClient(pool, (client) => runOn(client, statement, values))),
   transaction: (work) =>
     repeating(() =>
-      withClient(pool, async (client) => {
+      withClient(pool, async (client, lost) => {
         await client.query('BEGIN')
         try {
           const result = await work(sqlWithin(client))
           await client.query('COMMIT')
           return result
         } catch (error) {
-          await client.query('ROLLBACK') // should this fail, the connection is not used again
+          await client.query('ROLLBACK').catch(lost) // a connection that cannot even do this is not used again
           throw error
         }
       }),
     ),
 })
 
-/** Lends a connection. What fails before there is one was certainly never sent, and is marked so. */
-async function withClient<T>(pool: pg.Pool, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+/** Lends a connection; `lost` says that it must not be used again. What fails before there is one was certainly never sent, and is marked so. */
+async function withClient<T>(
+  pool: pg.Pool,
+  use: (client: pg.PoolClient, lost: (error: Error) => void) => Promise<T>,
+): Promise<T> {
   const client = await pool.connect().catch((error) => {
     throw Object.assign(error, { neverSent: true })
   })
@@ -77,7 +80,7 @@ async function withClient<T>(pool: pg.Pool, use: (client: pg.PoolClient) => Prom
   }
   client.on('error', lost)
   try {
-    return await use(client)
+    return await use(client, lost)
   } catch (error) {
     if (isUnreachable(error)) lost(error as Error)
     throw error
